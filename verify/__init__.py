@@ -1,0 +1,1 @@
+"""Verdicts on answers: mathematics, text, reasoning and GRAPH_TABLE SQL, usable without the rest of the project."""
