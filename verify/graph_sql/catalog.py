@@ -1,0 +1,166 @@
+"""What a script declares: tables, property graphs, their element tables, labels and properties.
+
+May be imported by everything in this package and by writers of questions; imports sqlglot for property expressions.
+Design reason: every name is stored folded (its identity in the dialect) beside the way it was first written, so that
+look-ups are plain dictionary reads and messages show what the user knows.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sqlglot import exp
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """A column of a table; `type` as declared, without blanks it did not have."""
+
+    name: str
+    shown: str
+    type: str
+    kind: exp.DataType = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """Columns that refer to another table; `referenced` is empty where the primary key is meant."""
+
+    columns: tuple[str, ...]
+    table: str
+    referenced: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A base table or view (`query` is set) of the script."""
+
+    name: str
+    shown: str
+    columns: Mapping[str, TableColumn]
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    query: exp.Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property of one element table. `expression` reads the table's columns, unqualified."""
+
+    name: str
+    shown: str
+    type: str
+    """SQL type as declared; empty for a computed property until the database has been loaded."""
+    expression: exp.Expr = field(compare=False, repr=False)
+
+    @property
+    def column(self) -> str | None:
+        """The column it is, or None when it is computed."""
+        return self.expression.name if isinstance(self.expression, exp.Column) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ElementLabel:
+    """A label on one element table, with the names of the properties it shows there."""
+
+    name: str
+    shown: str
+    properties: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of an edge table: its own `key` columns equal `columns` of the vertex table `vertex` (an alias)."""
+
+    vertex: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ElementTable:
+    """A vertex or edge table of a graph; `name` is its alias, which is what REFERENCES and hints use."""
+
+    name: str
+    shown: str
+    kind: Literal["vertex", "edge"]
+    table: str
+    key: tuple[str, ...]
+    labels: Mapping[str, ElementLabel]
+    properties: Mapping[str, Property]
+    """Of all its labels together."""
+    source: End | None = None
+    destination: End | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A property graph: element tables by alias."""
+
+    name: str
+    shown: str
+    vertices: Mapping[str, ElementTable]
+    edges: Mapping[str, ElementTable]
+
+    def elements(self, kind: str) -> Mapping[str, ElementTable]:
+        """The tables of one kind, `vertex` or `edge`."""
+        return self.vertices if kind == "vertex" else self.edges
+
+    def labels(self, kind: str) -> dict[str, str]:
+        """Labels of one kind: folded name to the name as written, in order of declaration."""
+        return {
+            label.name: label.shown for table in self.elements(kind).values() for label in table.labels.values()
+        }
+
+    def properties(self, kind: str) -> dict[str, str]:
+        """Properties of one kind: folded name to the name as written."""
+        return {one.name: one.shown for table in self.elements(kind).values() for one in table.properties.values()}
+
+    def with_label(self, kind: str, label: str) -> list[ElementTable]:
+        """The tables that carry a label, given folded."""
+        return [table for table in self.elements(kind).values() if label in table.labels]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All tables and graphs of a script, by folded name."""
+
+    tables: Mapping[str, Table]
+    graphs: Mapping[str, Graph]
+
+
+def describe(graphs: Iterable[Graph]) -> str:
+    """Graphs as compact DDL-like text for a prompt: labels, properties with types, keys and ends; no rows."""
+    return "\n\n".join(_describe(graph) for graph in graphs)
+
+
+def _describe(graph: Graph) -> str:
+    lines = [f"PROPERTY GRAPH {graph.shown}", "VERTICES"]
+    lines += [_describe_element(table, graph) for table in graph.vertices.values()]
+    if graph.edges:
+        lines.append("EDGES")
+        lines += [_describe_element(table, graph) for table in graph.edges.values()]
+    return "\n".join(lines)
+
+
+def _describe_element(table: ElementTable, graph: Graph) -> str:
+    labels = " and ".join(_describe_label(label, table) for label in table.labels.values())
+    key = ", ".join(_shown_key(table))
+    text = f"  {labels} KEY ({key})"
+    if table.source is not None and table.destination is not None:
+        text += f" FROM {_end_label(table.source, graph)} TO {_end_label(table.destination, graph)}"
+    return text
+
+
+def _describe_label(label: ElementLabel, table: ElementTable) -> str:
+    properties = [table.properties[name] for name in label.properties]
+    return f"{label.shown} ({', '.join(f'{one.shown} {one.type}'.strip() for one in properties)})"
+
+
+def _shown_key(table: ElementTable) -> list[str]:
+    by_column = {one.column: one.shown for one in table.properties.values() if one.column}
+    return [by_column.get(column, column) for column in table.key]
+
+
+def _end_label(end: End, graph: Graph) -> str:
+    return " | ".join(label.shown for label in graph.vertices[end.vertex].labels.values())

@@ -1,0 +1,289 @@
+"""The parser and checker of CREATE PROPERTY GRAPH: tokens in, a `Graph` of the catalog out.
+
+May be imported by `ddl`; imports sqlglot through `cursor`.
+Design reason: the rules a definition must satisfy (keys, references by alias, labels that agree) are checked where the
+clause that breaks them is read, so that the error stands at its place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlglot import exp
+from sqlglot.tokens import TokenType
+
+from .catalog import ElementLabel, ElementTable, End, Graph, Property, Table
+from .cursor import Cursor, parse_expression
+from .errors import GraphBindingError
+from .suggest import did_you_mean
+from .tree import Name
+
+T = TokenType
+
+
+def parse_graph(at: Cursor, tables: Mapping[str, Table]) -> Graph | None:
+    """Read one CREATE PROPERTY GRAPH statement; raises GraphSyntaxError or GraphBindingError."""
+    return _GraphParser(at, tables).read()
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One label clause as read: its properties are resolved once the table's columns are known."""
+
+    name: Name
+    properties: Mapping[str, Property]
+
+
+class _GraphParser:
+    def __init__(self, at: Cursor, tables: Mapping[str, Table]) -> None:
+        self.at, self.tables = at, tables
+        self.vertices: dict[str, ElementTable] = {}
+        self.edges: dict[str, ElementTable] = {}
+
+    def read(self) -> Graph | None:
+        at = self.at
+        at.index += 1
+        at.take_words("OR", "REPLACE")
+        at.index += 2
+        at.take_words("IF", "NOT", "EXISTS")
+        name = self._dotted("the name of the graph")
+        if not (at.words("VERTEX", "TABLES") or at.words("NODE", "TABLES")):
+            at.refuse_here("expected VERTEX TABLES")
+        at.index += 2
+        self._tables("vertex")
+        if at.words("EDGE", "TABLES") or at.words("RELATIONSHIP", "TABLES"):
+            at.index += 2
+            self._tables("edge")
+        if at.take_words("OPTIONS"):
+            at.expect(T.L_PAREN, "`(`")
+            at.index = at.span_to_close() + 1
+        if at.peek() is not None:
+            at.refuse_here("expected the end of CREATE PROPERTY GRAPH")
+        return Graph(self._fold(name), name.text, self.vertices, self.edges)
+
+    def _fold(self, name: Name) -> str:
+        return self.at.dialect.fold(name.text, name.quoted)
+
+    def _dotted(self, what: str) -> Name:
+        name = self.at.name(what)
+        while self.at.take(T.DOT):
+            name = self.at.name(what)
+        return name
+
+    def _refuse(self, message: str, name: Name, *, hint: str = "") -> None:
+        self.at.refuse(message, name.offset, hint=hint, kind=GraphBindingError)
+
+    # ---------------------------------------------------------------- element tables
+
+    def _tables(self, kind: Literal["vertex", "edge"]) -> None:
+        self.at.expect(T.L_PAREN, "`(`")
+        while True:
+            self._table(kind)
+            if not self.at.take(T.COMMA):
+                break
+        self.at.expect(T.R_PAREN, "`,` or `)` in the list of tables")
+
+    def _table(self, kind: Literal["vertex", "edge"]) -> None:
+        at = self.at
+        name = self._dotted("a table")
+        table = self.tables.get(self._fold(name))
+        if table is None:
+            shown = [one.shown for one in self.tables.values()]
+            self._refuse(f"no table `{name.text}`", name, hint=did_you_mean(name.text, shown, "the script has"))
+        assert table is not None
+        alias = at.name("an alias") if at.take(T.ALIAS) else name
+        folded = self._fold(alias)
+        if folded in self.vertices or folded in self.edges:
+            self._refuse(f"`{alias.text}` is declared twice in the graph", alias, hint="give one of them an alias")
+        key = self._key(table, alias)
+        source, destination = (self._end(table, "SOURCE"), self._end(table, "DESTINATION")) if kind == "edge" else (None, None)
+        listed = self._labels(table, alias)
+        element = _element(folded, alias, kind, table, key, source, destination, listed, self.at)
+        (self.vertices if kind == "vertex" else self.edges)[folded] = element
+
+    def _key(self, table: Table, alias: Name) -> tuple[str, ...]:
+        if self.at.take_words("KEY"):
+            return self._column_list(table)
+        if not table.primary_key:
+            self._refuse(f"`{alias.text}` has neither KEY (…) nor a primary key", alias)
+        return table.primary_key
+
+    def _column_list(self, table: Table) -> tuple[str, ...]:
+        at = self.at
+        at.expect(T.L_PAREN, "`(`")
+        columns = [self._column_of(table)]
+        while at.take(T.COMMA):
+            columns.append(self._column_of(table))
+        at.expect(T.R_PAREN, "`)`")
+        return tuple(columns)
+
+    def _column_of(self, table: Table) -> str:
+        name = self.at.name("a column")
+        folded = self._fold(name)
+        if folded not in table.columns:
+            shown = [one.shown for one in table.columns.values()]
+            hint = did_you_mean(name.text, shown, f"`{table.shown}` has")
+            self._refuse(f"no column `{name.text}` in `{table.shown}`", name, hint=hint)
+        return folded
+
+    def _end(self, table: Table, word: str) -> End:
+        at = self.at
+        at.expect_words(word, hint=f"an edge table needs {word} KEY (…) REFERENCES vertex_table (…)")
+        if not at.take_words("KEY"):
+            return self._end_by_foreign_key(table, word)
+        own = self._column_list(table)
+        at.expect_words("REFERENCES")
+        vertex, name = self._vertex_reference()
+        columns = self._column_list(self.tables[vertex.table]) if at.kind() is T.L_PAREN else vertex.key
+        if len(columns) != len(own):
+            self._refuse(f"{word} KEY has {len(own)} columns and REFERENCES {len(columns)}", name)
+        return End(vertex.name, own, columns)
+
+    def _vertex_reference(self) -> tuple[ElementTable, Name]:
+        name = self.at.name("a vertex table")
+        vertex = self.vertices.get(self._fold(name))
+        if vertex is None:
+            shown = [one.shown for one in self.vertices.values()]
+            hint = did_you_mean(name.text, shown, "the graph has") + "; an alias is what counts"
+            self._refuse(f"no vertex table `{name.text}`", name, hint=hint)
+        assert vertex is not None
+        return vertex, name
+
+    def _end_by_foreign_key(self, table: Table, word: str) -> End:
+        vertex, name = self._vertex_reference()
+        target = self.tables[vertex.table]
+        fitting = [one for one in table.foreign_keys if one.table == vertex.table]
+        if len(fitting) != 1:
+            what = "no foreign key" if not fitting else "more than one foreign key"
+            self._refuse(f"`{table.shown}` has {what} to `{name.text}`", name, hint=f"write {word} KEY (…) REFERENCES …")
+        return End(vertex.name, fitting[0].columns, fitting[0].referenced or target.primary_key)
+
+    # ---------------------------------------------------------------- labels and properties
+
+    def _labels(self, table: Table, alias: Name) -> list[_Listed]:
+        at = self.at
+        listed: list[_Listed] = []
+        while True:
+            if at.take_words("DEFAULT", "LABEL"):
+                name = alias
+            elif at.take_words("LABEL"):
+                name = at.name("a label")
+            elif not listed and (at.words("PROPERTIES") or at.words("NO", "PROPERTIES")):
+                name = alias
+            else:
+                break
+            if any(self._fold(one.name) == self._fold(name) for one in listed):
+                self._refuse(f"label `{name.text}` is given twice", name)
+            listed.append(_Listed(name, self._properties(table)))
+        return listed or [_Listed(alias, _all_columns(table, frozenset()))]
+
+    def _properties(self, table: Table) -> Mapping[str, Property]:
+        at = self.at
+        if at.take_words("NO", "PROPERTIES"):
+            return {}
+        if not at.take_words("PROPERTIES"):
+            return _all_columns(table, frozenset())
+        at.take_words("ARE")
+        if at.take_words("ALL", "COLUMNS"):
+            left_out = frozenset(self._column_list(table)) if at.take_words("EXCEPT") else frozenset()
+            return _all_columns(table, left_out)
+        return self._property_list(table)
+
+    def _property_list(self, table: Table) -> dict[str, Property]:
+        at = self.at
+        at.expect(T.L_PAREN, "`(` behind PROPERTIES")
+        close = at.span_to_close()
+        found: dict[str, Property] = {}
+        while True:
+            name, one = self._property(table, close)
+            if one.name in found:
+                self._refuse(f"property `{one.shown}` is given twice", name)
+            found[one.name] = one
+            if at.index == close:
+                break
+            at.expect(T.COMMA, "`,` or `)` in the list of properties")
+        at.index += 1
+        return found
+
+    def _property(self, table: Table, close: int) -> tuple[Name, Property]:
+        at = self.at
+        end = _item_end(at, close)
+        tokens = at.tokens[at.index : end]
+        start = at.offset()
+        alias: Name | None = None
+        if len(tokens) > 2 and tokens[-2].token_type is T.ALIAS:
+            at.index = end - 1
+            alias = at.name("the name of a property")
+            tokens = tokens[:-2]
+        if not tokens:
+            at.refuse_here("expected a property")
+        expression = parse_expression(at, tokens)
+        at.index = end
+        written = expression.name
+        self._check_columns(expression, table, start)
+        if isinstance(expression, exp.Column):
+            column = table.columns[expression.name]
+            name = alias or Name(written, tokens[0].token_type is T.IDENTIFIER, start)
+            return name, Property(self._fold(name), name.text, column.type, _column_node(column.name))
+        if alias is None:
+            at.refuse("a computed property needs AS name", start)
+        return alias, Property(self._fold(alias), alias.text, "", expression)
+
+    def _check_columns(self, expression: exp.Expr, table: Table, start: int) -> None:
+        for node in list(expression.find_all(exp.Column)):
+            folded = self.at.dialect.fold(node.name, bool(node.this.args.get("quoted")))
+            if folded not in table.columns or node.table:
+                shown = [one.shown for one in table.columns.values()]
+                offset = node.this.meta.get("start", start)
+                hint = did_you_mean(node.name, shown, f"`{table.shown}` has")
+                self.at.refuse(f"no column `{node.name}` in `{table.shown}`", offset, hint=hint, kind=GraphBindingError)
+            node.this.set("this", folded)
+            node.this.set("quoted", True)
+
+
+def _item_end(at: Cursor, close: int) -> int:
+    depth, index = 0, at.index
+    while index < close:
+        kind = at.tokens[index].token_type
+        depth += (kind is T.L_PAREN) - (kind is T.R_PAREN)
+        if depth == 0 and kind is T.COMMA:
+            return index
+        index += 1
+    return close
+
+
+def _column_node(name: str) -> exp.Column:
+    return exp.Column(this=exp.Identifier(this=name, quoted=True))
+
+
+def _all_columns(table: Table, left_out: frozenset[str]) -> dict[str, Property]:
+    return {
+        one.name: Property(one.name, one.shown, one.type, _column_node(one.name))
+        for one in table.columns.values()
+        if one.name not in left_out
+    }
+
+
+def _element(
+    folded: str,
+    alias: Name,
+    kind: Literal["vertex", "edge"],
+    table: Table,
+    key: tuple[str, ...],
+    source: End | None,
+    destination: End | None,
+    listed: list[_Listed],
+    at: Cursor,
+) -> ElementTable:
+    """The element table from its clauses; a property given under two labels must be the same expression."""
+    properties: dict[str, Property] = {}
+    labels: dict[str, ElementLabel] = {}
+    for one in listed:
+        name = at.dialect.fold(one.name.text, one.name.quoted)
+        labels[name] = ElementLabel(name, one.name.text, tuple(one.properties))
+        for known in one.properties.values():
+            other = properties.setdefault(known.name, known)
+            if other.expression != known.expression:
+                message = f"property `{known.shown}` of `{alias.text}` has two different expressions"
+                at.refuse(message, one.name.offset, kind=GraphBindingError)
+    return ElementTable(folded, alias.text, kind, table.name, key, labels, properties, source, destination)
