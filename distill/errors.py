@@ -126,6 +126,11 @@ class Stopped(DistillError):  # noqa: N818
     kind = "stopped"
     exit_code = 4
 
+    def __init__(self, message: str, *, limit: str, cause: str = "", help: str = "", state: str = "") -> None:
+        super().__init__(message, cause=cause, help=help, state=state)
+        self.limit = limit
+        """Which one: `usd`, `tokens`, `minutes`, `interrupt`, `teacher` …; a run's `stopped_by`."""
+
 
 @contextmanager
 def boundary(what: str, *, help: str = "") -> Iterator[None]:

@@ -7,7 +7,7 @@ order and on any machine, so nothing is asked, or paid for, twice.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -27,6 +27,21 @@ def content_id(*parts: Any) -> str:
     """24 hex digits (96 bits) of the canonical JSON of `parts`: about 1e-11 odds of one collision in 10^9 rows."""
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
     return hashlib.blake2b(text, digest_size=12).hexdigest()
+
+
+def canonical(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """`facts` as every container can say them: scalars as text, empty values left out.
+
+    A CSV cell `3` and a JSON number 3 are the same content, so they must give the same row id.
+    """
+    text = {key: value if isinstance(value, dict | list) else _text(value) for key, value in facts.items()}
+    return {key: value for key, value in text.items() if value not in ("", None)}
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value, default=str).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +78,7 @@ class Row:
     ) -> "Row":
         """A row with its id computed; `group` defaults to that id."""
         facts = dict(meta or {})
-        identity = content_id(prompt, answer, reasoning, category, facts)
+        identity = content_id(prompt, answer, reasoning, category, canonical(facts))
         return cls(identity, group or identity, prompt, answer, reasoning, category, facts, origin)
 
     @property
@@ -164,6 +179,8 @@ class Sample:
     trace: Trace
     reply: Reply | None = None
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Check name to the digest under which the ledger files its verdict on this sample."""
     accepted: bool = False
     reason: str = ""
     """Why it was not accepted: the check that said so, then its words."""
@@ -184,13 +201,3 @@ class Settled:
     def accepted(self) -> list[Sample]:
         """The accepted samples, lowest index first."""
         return [sample for sample in self.samples if sample.accepted]
-
-
-def with_language(row: Row, language: str) -> Row:
-    """The same row, said to be in `language`; its id changes with its content."""
-    meta = {**row.meta, "language": language}
-    return replace(
-        Row.make(row.prompt, row.answer, reasoning=row.reasoning, category=row.category, meta=meta),
-        group=row.group,
-        origin=row.origin,
-    )
