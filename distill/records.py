@@ -179,8 +179,6 @@ class Sample:
     trace: Trace
     reply: Reply | None = None
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-    digests: Mapping[str, str] = field(default_factory=dict)
-    """Check name to the digest under which the ledger files its verdict on this sample."""
     accepted: bool = False
     reason: str = ""
     """Why it was not accepted: the check that said so, then its words."""
