@@ -1,0 +1,152 @@
+"""What every command shares: settings from global flags, streams, finding recipes and runs, the `.env` file.
+
+May be imported by the commands only; imports errors, and recipe inside the function that needs it.
+Design reason: results go to stdout, everything else to stderr, and each is written in one place, so that `--json` and
+`-q` mean the same in every command.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from distill.errors import UsageError
+
+if TYPE_CHECKING:
+    from distill.recipe import Recipe
+
+
+@dataclass(slots=True)
+class Session:
+    """Global flags, and what is known when something goes wrong."""
+
+    json: bool = False
+    verbosity: int = 0
+    """-1 with `-q`, 1 or more with `-v`."""
+    no_color: bool = False
+    debug: bool = False
+    log_dir: Path = field(default_factory=Path)
+    """Where `log.txt` of an unexpected error goes: the run directory once there is one."""
+    redact: Callable[[str], str] = str
+
+    @property
+    def color(self) -> bool:
+        """Whether stderr may be coloured."""
+        wanted = not (self.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
+        return wanted and sys.stderr.isatty()
+
+    def note(self, text: str) -> None:
+        """A message for people: stderr, silent with `-q`."""
+        if self.verbosity >= 0:
+            click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        """A message that only `-v` shows."""
+        if self.verbosity > 0:
+            click.echo(text, err=True)
+
+    def answer(self, text: str) -> None:
+        """The command's result for people: stdout, unless `--json` prints an object there."""
+        if not self.json:
+            click.echo(text)
+
+    def object(self, value: Mapping[str, Any]) -> None:
+        """The command's result for programs: one JSON object on stdout with `--json`."""
+        if self.json:
+            import orjson
+
+            options = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
+            click.echo(orjson.dumps({"format": 1, **value}, option=options, default=str))
+
+
+session = click.make_pass_decorator(Session, ensure=True)
+"""Hands the `Session` to a command as its first argument."""
+
+
+# ---------------------------------------------------------------- recipes
+
+
+def load(current: Session, name: str, *, set: tuple[str, ...] = (), need_env: bool = True, **more: Any) -> "Recipe":
+    """The recipe with `.env` beside it and `--set` applied. `more` are overrides by dotted path; `--set` wins."""
+    from distill.recipe import find_recipe, load_recipe
+
+    path = find_recipe(name)
+    overrides = {key.replace("__", "."): value for key, value in more.items() if value is not None}
+    recipe = load_recipe(
+        path,
+        set={**overrides, **parse_sets(set)},
+        env={**read_env(path.parent / ".env"), **os.environ},
+        need_env=need_env,
+    )
+    current.redact = recipe.redact
+    return recipe
+
+
+def parse_sets(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """`a.b=c` pairs of `--set`, values read as YAML. Raises UsageError or RecipeError naming the flag."""
+    from distill.located import parse_value
+
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"`--set {pair}` is not of the form `key=value`", help="such as --set limits.rows=20")
+        found[key.strip()] = parse_value(value, flag=f"--set {pair}")
+    return found
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """`NAME=value` lines of a `.env` file; empty when there is none. Quotes around a value and `export` are dropped."""
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        name = name.strip()
+        if equals and name.isidentifier():
+            found[name] = _unquoted(value.strip())
+    return found
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] in "\"'" and value.find(value[0], 1) > 0:
+        return value[1 : value.find(value[0], 1)]
+    return value.partition(" #")[0].rstrip()
+
+
+# ---------------------------------------------------------------- runs
+
+
+def runs_root() -> Path:
+    """Where runs live: `DISTILL_RUNS`, or `runs` in the working directory."""
+    return Path(os.environ.get("DISTILL_RUNS") or "runs")
+
+
+def runs() -> list[Path]:
+    """Run directories, the most recently written first."""
+    root = runs_root()
+    found = [path.parent for path in root.glob("*/ledger.db")] if root.is_dir() else []
+    return sorted(found, key=lambda path: ((path / "ledger.db").stat().st_mtime_ns, path.name), reverse=True)
+
+
+def find_run(name: str) -> Path:
+    """The run directory that `name` means: a path, a name, a unique prefix, or `last`."""
+    path = Path(name)
+    if (path / "ledger.db").is_file():
+        return path
+    known = runs()
+    if name == "last" and known:
+        return known[0]
+    exact = [run for run in known if run.name == name]
+    near = exact or [run for run in known if run.name.startswith(name)]
+    if len(near) == 1:
+        return near[0]
+    if near:
+        raise UsageError(f"`{name}` could be {', '.join(sorted(f'`{run.name}`' for run in near))}")
+    listed = ", ".join(f"`{run.name}`" for run in known[:8])
+    help = f"runs here: {listed}" if listed else "none here yet; make one: distill run graph_sql"
+    raise UsageError(f"no run `{name}` in {runs_root()}", help=help)
