@@ -1,0 +1,23 @@
+"""The run directory's memory: every reply and verdict ever paid for, and how each row of a run ended.
+
+`Ledger` is a run directory's one writer (`book.py`); `LedgerView` reads it, also beside a running writer (`view.py`);
+`DiskSet` remembers a million keys in constant memory (`diskset.py`). `writer.py` is the thread that commits, `file.py`
+what the file looks like, `salvage.py` what to do when it is damaged.
+May be imported by ask, engine, curate, export, cli and tests; imports only records, errors and the verdict contract.
+
+Design reason: SQLite in WAL mode behind one writer thread that commits whatever has arrived, again and again. A caller
+of `record` resumes when its reply is committed, so a killed process (SIGKILL, out of memory) loses nothing that was
+acknowledged, and a burst of replies shares one commit. Commits do not sync by themselves; at least one a second does,
+and an idle ledger syncs at once, so a power cut costs at most the last second, and what is left opens cleanly because
+every WAL frame carries a checksum.
+
+Replies and verdicts are only ever added. Rows, and how they settled, belong to a generation (one call of `begin`); the
+current and the previous one are kept, so that a run can be compared with the one before.
+"""
+
+from distill.ledger.book import Ledger, differing_keys
+from distill.ledger.diskset import DiskSet
+from distill.ledger.salvage import Salvaged
+from distill.ledger.view import LedgerView, Retrace
+
+__all__ = ["DiskSet", "Ledger", "LedgerView", "Retrace", "Salvaged", "differing_keys"]

@@ -1,0 +1,213 @@
+"""The run directory's one writer.
+
+May be imported by ask, engine and cli.
+Design reason: everything that changes a run directory's memory is a method of one class that holds the directory's
+lock, so two runs can never write to the same ledger.
+"""
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from distill.errors import DistillError, LedgerError
+from distill.ledger.diskset import DiskSet
+from distill.ledger.file import explain, free_name, no_room, to_json
+from distill.ledger.salvage import Salvaged, salvage_ledger
+from distill.ledger.view import LedgerView
+from distill.ledger.writer import Job, Writer
+from distill.records import Reply, Settled
+from verify.contract import Verdict
+
+_PUT_REPLY = "INSERT OR IGNORE INTO replies VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_VERDICTS = "INSERT INTO verdicts VALUES (NULL, ?, ?, ?)"
+_PUT_ROW = "INSERT OR IGNORE INTO rows VALUES (?, ?)"
+_PUT_SETTLED = "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?)"
+_PUT_RUN = "INSERT INTO runs VALUES (?, ?)"
+_FORGET = "DELETE FROM settled WHERE generation < ?"
+
+
+class Ledger(LedgerView):
+    """The run directory's one writer. A context manager; reads what it wrote."""
+
+    def __init__(self, run_dir: Path, lock: int) -> None:
+        self._lock = lock
+        self._pending: dict[tuple[str, int], Reply] = {}
+        self._seen = DiskSet()
+        self._writer = Writer(run_dir / "ledger.db", self._pending)
+        super().__init__(run_dir)
+        self.salvaged: Salvaged | None = None
+        """What `open(salvage=True)` saved; None when the ledger was sound."""
+        self.moved_aside: Path | None = None
+        """Where `open(fresh=True)` moved the old directory; None when there was none."""
+
+    @classmethod
+    def open(cls, run_dir: Path, *, fresh: bool = False, salvage: bool = False) -> Self:
+        """Open or create the ledger of a run directory.
+
+        `fresh` moves an existing directory aside; `salvage` replaces a damaged ledger by what can be read of it.
+        Raises LedgerError when it is damaged, newer than this version or in use, DiskFull when there is no room.
+        """
+        try:
+            moved = _move_aside(run_dir) if fresh else None
+            run_dir.mkdir(parents=True, exist_ok=True)
+            lock = lock_directory(run_dir)
+        except OSError as error:
+            raise _cannot_use(run_dir, error) from error
+        try:
+            salvaged = salvage_ledger(run_dir / "ledger.db") if salvage else None
+            ledger = cls(run_dir, lock)
+        except sqlite3.Error as error:
+            os.close(lock)
+            raise explain(run_dir / "ledger.db", error) from error
+        except BaseException:
+            os.close(lock)
+            raise
+        ledger.salvaged, ledger.moved_aside = salvaged, moved
+        return ledger
+
+    def close(self) -> None:
+        """Commit and sync everything, close the file and let others have the directory."""
+        super().close()
+        self._writer.close()
+        self._seen.close()
+        os.close(self._lock)
+
+    def begin(self, recipe_json: Mapping[str, Any]) -> list[str]:
+        """Start a generation; returns the recipe keys that differ from the one before. Secrets are not to be in it."""
+        self._catch_up()
+        body = to_json(recipe_json)
+        last = self._fetch("SELECT recipe FROM runs WHERE generation = ?", (self.generation,))
+        before = self._load(orjson.loads, last[0][0]) if last else None
+        self.generation += 1
+        self._seen.close()
+        self._seen = DiskSet()
+        put_run = (_PUT_RUN, (self.generation, body))
+        self._writer.put(Job((put_run, (_FORGET, (self.generation - 1,)))))
+        return [] if before is None else differing_keys(before, orjson.loads(body))
+
+    def admit(self, row_id: str) -> bool:
+        """Whether this generation sees that row for the first time."""
+        return self._seen.add(row_id.encode()) is None
+
+    def reply(self, key: str, sample: int) -> Reply | None:
+        """The reply filed under a request key and sample index, or None; sees what is being recorded, too."""
+        return self._pending.get((key, sample)) or super().reply(key, sample)
+
+    async def record(self, key: str, sample: int, reply: Reply) -> None:
+        """File a reply; returns once it is committed. The first reply under a key and sample stays.
+
+        Raises DiskFull when the disk is full, from then on always, although the reserve takes in as many of the
+        replies still arriving as it can.
+        """
+        was_full = self._writer.full
+        usage = reply.usage
+        tokens = (usage.input_tokens, usage.output_tokens, usage.reasoning_tokens, usage.usd)
+        job = Job(((_PUT_REPLY, (key, sample, *tokens, reply.dumps())),), pending=(key, sample))
+        self._pending[key, sample] = reply
+        await self._writer.saved(job)
+        if was_full:
+            raise self._writer.disk_full()
+
+    async def record_verdicts(self, row_id: str, reply_id: str, verdicts: Mapping[str, Verdict]) -> None:
+        """File verdicts by verifier digest. Does not wait for the commit: a verdict lost is computed again."""
+        body = to_json({digest: verdict.to_json() for digest, verdict in verdicts.items()})
+        await self._soon(Job(((_PUT_VERDICTS, (row_id, reply_id, body)),)))
+
+    async def settle(self, settled: Settled) -> None:
+        """File how a row ended in this generation. Does not wait for the commit."""
+        row = settled.row
+        content = {
+            "prompt": row.prompt,
+            "answer": row.answer,
+            "reasoning": row.reasoning,
+            "category": row.category,
+            "meta": row.meta,
+        }
+        # The group and the origin are not part of a row's identity, so they stand with the generation, not the row.
+        facts = {"group": row.group, "origin": row.origin, "reason": settled.reason, "samples": _samples(settled)}
+        place = (self.generation, *settled.position, row.id, settled.outcome, to_json(facts))
+        await self._soon(Job(((_PUT_ROW, (row.id, to_json(content))), (_PUT_SETTLED, place))))
+
+    async def flush(self) -> None:
+        """Return once everything given so far is committed. Raises what went wrong meanwhile."""
+        await self._writer.saved(Job())
+        if self._writer.full:
+            raise self._writer.disk_full()
+
+    async def _soon(self, job: Job) -> None:
+        if self._writer.full:
+            raise self._writer.disk_full()
+        if self._writer.busy:
+            await self._writer.saved(job)
+        else:
+            self._writer.put(job)
+
+    def _catch_up(self) -> None:
+        self._writer.wait(Job())
+
+
+def _samples(settled: Settled) -> list[tuple[Any, ...]]:
+    """Samples without their replies, which the ledger has already; verdicts inline, as they counted."""
+    return [
+        (one.index, one.key, one.accepted, one.reason, {name: v.to_json() for name, v in one.verdicts.items()})
+        for one in settled.samples
+    ]
+
+
+def differing_keys(before: Any, now: Any, *, at: str = "") -> list[str]:
+    """Dotted paths at which two JSON values differ, such as `samples.max` or `verify[1].use`, sorted."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        pairs = [
+            (f"{at}.{key}" if at else key, before.get(key), now.get(key)) for key in sorted(before.keys() | now.keys())
+        ]
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        pairs = [(f"{at}[{i}]", old, new) for i, (old, new) in enumerate(zip(before, now, strict=True))]
+    else:
+        return [] if before == now else [at]
+    return [path for name, old, new in pairs for path in differing_keys(old, new, at=name)]
+
+
+def lock_directory(run_dir: Path) -> int:
+    """An open, locked file that the kernel unlocks however this process ends. Raises LedgerError when it is taken."""
+    handle = os.open(run_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(handle)
+        raise LedgerError(
+            f"the run directory `{run_dir.name}` is in use by process {holder}",
+            where=str(run_dir),
+            help="wait for it or stop it, or give this run a directory of its own with --out",
+        ) from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle
+
+
+def _move_aside(run_dir: Path) -> Path | None:
+    """Rename a run directory to the first free `name.1`, `name.2` … Nothing is ever deleted."""
+    if not run_dir.is_dir() or all(path.name == ".lock" for path in run_dir.iterdir()):
+        return None
+    handle = lock_directory(run_dir)
+    try:
+        return run_dir.rename(free_name(lambda n: run_dir.with_name(f"{run_dir.name}.{n}")))
+    finally:
+        os.close(handle)
+
+
+def _cannot_use(run_dir: Path, error: OSError) -> DistillError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return no_room(run_dir, error)
+    return LedgerError(
+        f"cannot use the run directory `{run_dir.name}`",
+        where=str(run_dir),
+        cause=error.strerror or str(error),
+        help="is it a directory you may write to? --out names another one",
+    )

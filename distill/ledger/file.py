@@ -1,0 +1,141 @@
+"""The file `ledger.db`: its tables, how it is opened, how bodies are stored, and what its errors mean to a person.
+
+May be imported by the other modules of the ledger.
+Design reason: replies stand in the order in which they came, with a small index beside them; keys are random, and a
+table ordered by them would touch a different page of bodies for every reply.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from distill.errors import DiskFull, LedgerError
+
+SCHEMA_VERSION = 1
+RESERVE_BYTES = 8 * 1024 * 1024
+"""Kept free during a run for the replies that are in flight when the disk fills up."""
+PACK_ABOVE = 512
+"""Bodies longer than this many bytes are stored with zlib level 1."""
+
+SCHEMA = """
+CREATE TABLE replies (id INTEGER PRIMARY KEY, key TEXT NOT NULL, sample INTEGER NOT NULL, input_tokens INTEGER,
+    output_tokens INTEGER, reasoning_tokens INTEGER, usd REAL, body BLOB NOT NULL, UNIQUE (key, sample));
+CREATE TABLE verdicts (id INTEGER PRIMARY KEY, row TEXT NOT NULL, reply TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX verdicts_of ON verdicts (row, reply);
+CREATE TABLE rows (id TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
+CREATE TABLE settled (generation INTEGER, source INTEGER, variant INTEGER, row TEXT NOT NULL, outcome TEXT NOT NULL,
+    body BLOB NOT NULL, PRIMARY KEY (generation, source, variant)) WITHOUT ROWID;
+CREATE TABLE runs (generation INTEGER PRIMARY KEY, recipe BLOB NOT NULL);
+"""
+
+
+def pack(body: bytes) -> bytes:
+    """A body as it is stored."""
+    return zlib.compress(body, 1) if len(body) > PACK_ABOVE else body
+
+
+def unpack(stored: bytes) -> bytes:
+    """JSON starts with a bracket and zlib with 0x78, so a stored body says itself what it is."""
+    return zlib.decompress(stored) if stored[:1] == b"\x78" else stored
+
+
+def to_json(value: Any) -> bytes:
+    """JSON bytes of anything a row or a verdict can hold; what JSON does not know becomes text."""
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str)
+
+
+def _primary(error: BaseException) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+_FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
+"""Out of space, over a quota or over a file size limit: SQLite names them differently."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether SQLite failed for want of space."""
+    return getattr(error, "sqlite_errorname", "") in _FULL
+
+
+def _damaged(path: Path, error: BaseException) -> LedgerError:
+    return LedgerError(
+        f"the ledger `{path.name}` is damaged",
+        where=str(path),
+        cause=str(error),
+        help="add --salvage to the same command: what can still be read is kept, the damaged file too;"
+        " or start anew with --fresh",
+    )
+
+
+def no_room(run_dir: Path, error: BaseException) -> DiskFull:
+    """What to say when there is no space before anything was asked."""
+    return DiskFull(
+        f"no space left for `{run_dir.name}`",
+        where=str(run_dir),
+        cause=str(error),
+        state="nothing was asked; everything from earlier runs is safe",
+        help=f"free at least {2 * RESERVE_BYTES // 2**20} MB, then the same command again",
+    )
+
+
+def explain(path: Path, error: Exception) -> Exception:
+    """The error a person should see for what SQLite raised; anything else is passed through."""
+    if isinstance(error, zlib.error | orjson.JSONDecodeError):
+        return _damaged(path, error)
+    if not isinstance(error, sqlite3.Error):
+        return error
+    if is_full(error):
+        return no_room(path.parent, error)
+    if _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "malformed" in str(error):
+        return _damaged(path, error)
+    return LedgerError(
+        f"cannot use the ledger `{path.name}`",
+        where=str(path),
+        cause=str(error),
+        help="is the directory writable, and on a local disk?",
+    )
+
+
+def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode. Raises sqlite3.Error."""
+    uri = f"{path.absolute().as_uri()}?mode={'rwc' if writing else 'ro'}"
+    # One thread at a time uses each connection; SQLite's own mutexes make crossing threads safe.
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30.0)
+    connection.execute("PRAGMA cache_size=-16000")
+    return connection
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version, 0 for a new file. Raises LedgerError for a newer one and for a file of something else."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    if version == 0 and tables:  # tables and version are created in one transaction
+        raise _damaged(path, ValueError("a database, but not a ledger"))
+    if version > SCHEMA_VERSION:
+        raise LedgerError(
+            f"the ledger `{path.name}` was written by a newer version of distill",
+            where=str(path),
+            cause=f"its format is {version}, this version reads up to {SCHEMA_VERSION}",
+            help="upgrade distill, or start anew with --fresh (the old directory is kept)",
+        )
+    return version
+
+
+def create(connection: sqlite3.Connection, path: Path) -> None:
+    """WAL mode, and the tables where there are none."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    if check_version(connection, path) == 0:
+        connection.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT")
+
+
+def free_name(make: Callable[[int], Path]) -> Path:
+    """The first path of `make(1)`, `make(2)` … that does not exist."""
+    number = 1
+    while make(number).exists():
+        number += 1
+    return make(number)

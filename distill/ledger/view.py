@@ -1,0 +1,152 @@
+"""Reading a run directory.
+
+May be imported by whoever shows, curates or reports a run.
+Design reason: a reader takes no lock and never keeps a read open for long, so it works beside a running writer without
+holding up its checkpoints.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from distill.errors import LedgerError
+from distill.ledger.file import check_version, connect, explain, unpack
+from distill.records import Outcome, Reply, Row, Sample, Settled, Trace, Usage
+from verify.contract import Verdict
+
+_PAGE = 256
+
+Retrace = Callable[[Row, Reply | None], Trace]
+"""How a strategy reads a reply: stored replies are read anew, so a better reader needs no new reply."""
+
+
+class LedgerView:
+    """Reads a run directory; needs no lock, so it also works beside a running writer. A context manager."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self.path = run_dir / "ledger.db"
+        self._reader = connect(self.path, writing=False)
+        self.generation = int(self._fetch("SELECT coalesce(max(generation), 0) FROM runs")[0][0])
+        """Number of the last call of `begin`, 0 before the first."""
+
+    @classmethod
+    def open(cls, run_dir: Path) -> Self:
+        """Open for reading. Raises LedgerError when there is no ledger, or none that can be read."""
+        path = run_dir / "ledger.db"
+        if not path.is_file():
+            raise LedgerError(
+                f"no run in `{run_dir.name}`", where=str(run_dir), help="`distill list runs` shows those there are"
+            )
+        try:
+            with closing(connect(path, writing=False)) as connection:
+                check_version(connection, path)
+            return cls(run_dir)
+        except sqlite3.Error as error:
+            raise explain(path, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
+    def reply(self, key: str, sample: int) -> Reply | None:
+        """The reply filed under a request key and sample index, or None."""
+        found = self._fetch("SELECT body FROM replies WHERE key = ? AND sample = ?", (key, sample))
+        return self._load(Reply.loads, found[0][0]) if found else None
+
+    def verdicts(self, row_id: str, reply_id: str) -> dict[str, Verdict]:
+        """What is known of one reply to one row: verifier digest to verdict. Sees what is committed."""
+        found = self._fetch("SELECT body FROM verdicts WHERE row = ? AND reply = ? ORDER BY id", (row_id, reply_id))
+        known: dict[str, Any] = {}
+        for (body,) in found:
+            known |= self._load(orjson.loads, body)
+        return {digest: Verdict.from_json(verdict) for digest, verdict in known.items()}
+
+    def rows(self, *, generation: int | None = None) -> Iterator[tuple[tuple[int, int], Row]]:
+        """Rows of a generation (the current one when not said) with their positions, in position order."""
+        for source, variant, row_id, _outcome, body in self._pages(generation):
+            row = self._row(row_id, self._load(orjson.loads, body))
+            if row is not None:
+                yield (source, variant), row
+
+    def settled(self, retrace: Retrace, *, generation: int | None = None) -> Iterator[Settled]:
+        """How the rows of a generation (the current one when not said) ended, in position order, in constant memory.
+
+        Replies are read anew by `retrace`; verdicts are exactly those that `settle` was given.
+        """
+        for source, variant, row_id, outcome, body in self._pages(generation):
+            facts = self._load(orjson.loads, body)
+            row = self._row(row_id, facts)
+            if row is not None:
+                samples = [self._sample(row, retrace, *fields) for fields in facts["samples"]]
+                yield Settled(row, (source, variant), outcome, samples, facts["reason"])
+
+    def counts(self, *, generation: int | None = None) -> dict[str, int]:
+        """`replies` in the ledger, and `kept`, `dropped`, `failed` of a generation (the current one when not said)."""
+        self._catch_up()
+        at = self.generation if generation is None else generation
+        outcomes = self._fetch("SELECT outcome, count(*) FROM settled WHERE generation = ? GROUP BY outcome", (at,))
+        counts = {"replies": self._fetch("SELECT count(*) FROM replies")[0][0], "kept": 0, "dropped": 0, "failed": 0}
+        return counts | dict(outcomes)
+
+    def usage(self) -> Usage:
+        """What all replies in the ledger cost together; `usd` is None when the price of any is unknown."""
+        self._catch_up()
+        totals = self._fetch(
+            "SELECT coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),"
+            " coalesce(sum(reasoning_tokens), 0), coalesce(sum(usd), 0.0), count(*) - count(usd) FROM replies"
+        )[0]
+        return Usage(totals[0], totals[1], totals[2], None if totals[4] else totals[3])
+
+    def _catch_up(self) -> None:
+        """Make queued writes visible; a reader has none."""
+
+    def _pages(self, generation: int | None) -> Iterator[tuple[int, int, str, Outcome, bytes]]:
+        """Settled rows in pages, so that no long-lived read keeps the WAL from being checkpointed."""
+        self._catch_up()
+        at = self.generation if generation is None else generation
+        last = (-1, -1)
+        while page := self._fetch(
+            "SELECT source, variant, row, outcome, body FROM settled WHERE generation = ?"
+            " AND (source, variant) > (?, ?) ORDER BY source, variant LIMIT ?",
+            (at, *last, _PAGE),
+        ):
+            yield from page
+            last = page[-1][:2]
+
+    def _row(self, row_id: str, facts: Mapping[str, Any]) -> Row | None:
+        found = self._fetch("SELECT body FROM rows WHERE id = ?", (row_id,))
+        if not found:
+            return None
+        content = self._load(orjson.loads, found[0][0])
+        return Row(row_id, facts["group"], **content, origin=facts["origin"])
+
+    def _sample(
+        self, row: Row, retrace: Retrace, index: int, key: str, accepted: bool, reason: str, verdicts: dict[str, Any]
+    ) -> Sample:
+        reply = self.reply(key, index)
+        shown = {name: Verdict.from_json(verdict) for name, verdict in verdicts.items()}
+        return Sample(index, key, retrace(row, reply), reply, shown, accepted, reason)
+
+    def _fetch(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        try:
+            return self._reader.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise explain(self.path, error) from error
+
+    def _load(self, read: Callable[[bytes], Any], stored: bytes) -> Any:
+        try:
+            return read(unpack(stored))
+        except (zlib.error, orjson.JSONDecodeError) as error:
+            raise explain(self.path, error) from error
