@@ -1,7 +1,7 @@
 """Who answers: the `Teacher` protocol and the one way in which an attempt fails.
 
-May be imported by every module of `distill`; imports only records. The teachers themselves are modules beside this one
-and are found by name through `plugins`.
+May be imported by every module of `distill`; imports only records and errors. The teachers themselves are modules
+beside this one and are found by name through `plugins`.
 Design reason: a teacher makes one attempt and says what its failure means (retry, slow down, give up on everything);
 `pace` alone decides what to do about it. So a new teacher cannot stack retries on retries, and every teacher obeys the
 same limits.
@@ -9,14 +9,15 @@ same limits.
 
 from typing import Literal, Protocol
 
+from distill.errors import TeacherError
 from distill.records import Reply, Request
 
-Kind = Literal["connection", "timeout", "throttled", "server", "body", "request", "refused"]
+Kind = Literal["connection", "timeout", "throttled", "server", "body", "request", "refused", "absent"]
 """What went wrong with an attempt.
 
 `connection`: nothing came back. `timeout`: nothing came back in time. `throttled`: asked to slow down. `server`: the
 server broke. `body`: what came back is not a completion. `request`: this request is unacceptable, others may not be.
-`refused`: we are not let in.
+`refused`: we are not let in. `absent`: a scripted teacher has no reply to this request.
 """
 
 
@@ -49,12 +50,21 @@ class AttemptFailed(Exception):  # noqa: N818 - reads as what happened
         self.where, self.cause, self.help = where, cause, help
         self.tries = 1
         """How many attempts were made in all; `pace` counts them."""
+        self.seconds = 0.0
+        """How long all of them took, the waiting between them included."""
 
     def __str__(self) -> str:
         detail = [self.cause] if self.cause else []
         if self.tries > 1:
-            detail.append(f"{self.tries} tries")
+            detail.append(f"{self.tries} tries in {self.seconds:.0f} s")
         return f"{self.message} ({', '.join(detail)})" if detail else self.message
+
+
+def teacher_error(failure: AttemptFailed) -> TeacherError:
+    """The same failure as an error that stops the run."""
+    if failure.kind == "connection":
+        return TeacherError(str(failure), where=failure.where, help=failure.help)
+    return TeacherError(failure.message, where=failure.where, cause=failure.cause, help=failure.help)
 
 
 class Teacher(Protocol):

@@ -18,9 +18,9 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from distill.errors import TeacherError, UsageError
+from distill.errors import UsageError
 from distill.records import Reply, Request
-from distill.teachers import AttemptFailed
+from distill.teachers import AttemptFailed, teacher_error
 from distill.teachers.completion import Price, read_completion, read_failure, said
 from verify.contract import did_you_mean
 
@@ -138,8 +138,10 @@ class OpenAITeacher:
                 raise self._failure(answer)
             reply = read_completion(self._without_key(answer.body), who=self._who)
         except AttemptFailed as error:
-            help = await self._nearest_model() if error.kind in ("refused", "request") else ""
-            raise TeacherError(str(error), where=self.url, help=help or error.help) from None
+            found = teacher_error(error)
+            if error.kind in ("refused", "request"):
+                found.help = await self._nearest_model() or found.help
+            raise found from None
         return Probe(time.monotonic() - started, reply.model or self.model, _thinking(reply.message))
 
     async def models(self) -> list[str]:

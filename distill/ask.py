@@ -1,0 +1,130 @@
+"""The one paid path: the ledger, else the pace and the teacher, then the ledger again.
+
+May be imported by engine, strategies (as a type) and check; imports records and errors, and takes ledger, pace and
+teacher as it is given them.
+Design reason: whatever asks, an answer, a rephrasing, later a judge, asks through here, so nothing that was paid for
+can escape the ledger, the budget or the replay. A reply is returned only after it is durable.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, Protocol
+
+from distill.pace import Pace
+from distill.records import Reply, Request, Usage
+from distill.teachers import Teacher
+
+
+class NotInLedger(Exception):  # noqa: N818 - reads as what happened
+    """A reply was needed that the ledger does not hold, and asking was not allowed."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(f"no reply to `{request.task}` number {request.sample} of row `{request.row.id}`")
+        self.request = request
+
+
+class Replies(Protocol):
+    """What `Ask` needs of the ledger."""
+
+    def reply(self, key: str, sample: int) -> Reply | None:
+        """The reply filed there, or None."""
+        ...
+
+    async def record(self, key: str, sample: int, reply: Reply) -> None:
+        """File a reply; returns once it is durable."""
+        ...
+
+
+class Ask:
+    """Answers requests from the ledger where it can, and from the teacher where it must.
+
+    With `frozen`, the teacher is never asked: a missing reply raises NotInLedger.
+    """
+
+    def __init__(self, teacher: Teacher, ledger: Replies, pace: Pace, *, frozen: bool = False) -> None:
+        self._teacher, self._ledger, self._pace, self._frozen = teacher, ledger, pace, frozen
+        self._sampling = dict(getattr(teacher, "sampling", {}))
+        self._under_way: dict[tuple[str, int], asyncio.Future[None]] = {}
+        self.requests = 0
+        """Requests that reached the teacher. Several attempts at one of them count once."""
+        self.replayed = 0
+        """Replies taken from the ledger."""
+
+    @property
+    def usage(self) -> Usage:
+        """What the replies of this process cost."""
+        return self._pace.usage
+
+    def key(self, request: Request) -> str:
+        """What the ledger files the reply under. The teacher's own sampling counts like the request's."""
+        return self._whole(request).key(self._teacher.identity)
+
+    def _whole(self, request: Request) -> Request:
+        if not self._sampling:
+            return request
+        return replace(request, sampling={**self._sampling, **request.sampling})
+
+    async def __call__(self, request: Request) -> Reply:
+        """The reply. Raises AttemptFailed when this request is lost, and whatever stops the whole run."""
+        request = self._whole(request)
+        place = request.key(self._teacher.identity), request.sample
+        while True:
+            reply = self._ledger.reply(*place)
+            if reply is not None:
+                self.replayed += 1
+                return reply
+            if self._frozen:
+                raise NotInLedger(request)
+            other = self._under_way.get(place)
+            if other is None:
+                return await self._first(request, place)
+            await asyncio.shield(other)
+
+    async def _first(self, request: Request, place: tuple[str, int]) -> Reply:
+        """Pay for a reply while whoever asks the same waits for it.
+
+        They share our failure. If we are cancelled they are only woken, and the next of them takes over.
+        """
+        done = self._under_way[place] = asyncio.get_running_loop().create_future()
+        try:
+            reply = await self._pay(request)
+            await _to_the_end(self._ledger.record(*place, reply))
+        except Exception as error:
+            done.set_exception(error)
+            done.exception()  # retrieved: there may be nobody else who waits for it
+            raise
+        finally:
+            del self._under_way[place]
+            if not done.done():
+                done.set_result(None)
+        return reply
+
+    async def _pay(self, request: Request) -> Reply:
+        reached = False
+
+        async def attempt() -> Reply:
+            nonlocal reached
+            self.requests += not reached
+            reached = True
+            return await self._teacher.attempt(request)
+
+        return await self._pace.attempt(attempt)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even while being cancelled: what has arrived is paid for, so it is written down first."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+        except Exception:
+            break
+    task.result()
+    if cancelled is not None:
+        raise cancelled
