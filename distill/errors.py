@@ -18,9 +18,12 @@ shows them.
 """
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class DistillError(Exception):
@@ -147,3 +150,32 @@ def boundary(what: str, *, help: str = "") -> Iterator[None]:
             cause=f"{type(error).__name__}: {error}",
             help=help,
         ) from error
+
+
+async def together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of coroutines that run at the same time, in order.
+
+    When one fails the others are cancelled and awaited, and its own error is raised, not a group.
+    """
+    import asyncio  # the command line's `--help` reads this module too
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as errors:
+        raise first_error(errors) from errors
+    return [task.result() for task in tasks]
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that matters in a group: ours before others, since the others are often its consequences."""
+    leaves = list(_leaves(group))
+    return next((leaf for leaf in leaves if isinstance(leaf, DistillError)), leaves[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -4,16 +4,17 @@ May be imported by the engine only. Design reason: a rephrasing is asked like an
 under the budget and in the replay; it is used only when `meaning.lost` finds nothing missing.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import lru_cache
 
 from distill import meaning
 from distill.recipe import Rephrase
+from distill.errors import together
 from distill.records import Reply, Request, Row
 from distill.sources import Prompt, variant
 from distill.strategies import language_of, render, shipped
+from distill.teachers import AttemptFailed
 from verify.think import normalise
 
 Asking = Callable[[Request], Awaitable[Reply]]
@@ -21,47 +22,56 @@ Refused = Callable[[Row, str, str], None]
 """Told the row, the refused text and the reason."""
 
 
-async def variants(
-    row: Row, config: Rephrase, *, ask: Asking, prompt: Prompt, sampling: dict[str, object], refused: Refused
-) -> list[Row]:
+async def variants(row: Row, config: Rephrase, *, ask: Asking, prompt: Prompt, refused: Refused) -> list[Row]:
     """The row itself and its rephrasings: `per_language` wordings for every language of the recipe.
 
     The original is the first wording in its own language; in a language that the recipe does not name it stays out.
     Raises what `ask` raises; a wording that is refused is asked again under the next sample index.
     """
     own = language_of(row)
-    tasks = []
-    for language in config.languages:
-        wanted = config.per_language - (language == own)
-        tasks.append(_in_language(row, language, wanted, ask=ask, prompt=prompt, sampling=sampling, refused=refused))
-    found = await asyncio.gather(*tasks)
+    found = await together(
+        [
+            _in_language(
+                row, language, config.per_language - (language == own), ask=ask, prompt=prompt, refused=refused
+            )
+            for language in config.languages
+        ]
+    )
     rows = [row] if own in config.languages else []
     return rows + [one for several in found for one in several]
 
 
 async def _in_language(
-    row: Row, language: str, wanted: int, *, ask: Asking, prompt: Prompt, sampling: dict[str, object], refused: Refused
+    row: Row, language: str, wanted: int, *, ask: Asking, prompt: Prompt, refused: Refused
 ) -> list[Row]:
     """Asks for as many as are missing at a time, up to twice the number wanted: refused ones are made up for."""
     texts: list[str] = []
     index, most = 0, 2 * wanted
     while len(texts) < wanted and index < most:
         batch = range(index, min(index + wanted - len(texts), most))
-        replies = await asyncio.gather(*(ask(_request(row, language, sample, sampling)) for sample in batch))
+        replies = await together([_wording(row, language, sample, ask) for sample in batch])
         index = batch.stop
         for reply in replies:
             _take(reply, row, texts, refused)
     return [_variant(row, text, language, prompt) for text in texts]
 
 
-def _request(row: Row, language: str, sample: int, sampling: dict[str, object]) -> Request:
+async def _wording(row: Row, language: str, sample: int, ask: Asking) -> Reply | None:
+    """A reply, or None where the teacher had none: one wording less is no reason to lose the row."""
+    try:
+        return await ask(_request(row, language, sample))
+    except AttemptFailed:
+        return None
+
+
+def _request(row: Row, language: str, sample: int) -> Request:
     text = render(shipped("rephrase"), question=row.question, language=language, number=sample)
-    return Request("rephrase", row, [{"role": "user", "content": text}], sampling, sample, language)
+    return Request("rephrase", row, [{"role": "user", "content": text}], sample=sample, language=language)
 
 
-def _take(reply: Reply, row: Row, texts: list[str], refused: Refused) -> None:
-    text = normalise(reply.message).answer.strip()
-    if reply.truncated or not text:
+def _take(reply: Reply | None, row: Row, texts: list[str], refused: Refused) -> None:
+    text = normalise(reply.message).answer.strip() if reply else ""
+    if reply is None or reply.truncated or not text:
         reason: str | None = "no whole reply"
     elif text in texts or text == row.question:
         reason = "the same wording again"

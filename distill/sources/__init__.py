@@ -1,6 +1,6 @@
 """Where rows come from: what a source yields, and how that becomes a `Row`.
 
-Every source is a callable with keyword-only options that returns an iterable of `Record`, `BadRecord` or plain mappings.
+A source is a callable with keyword-only options that returns an iterable of `Record`, `BadRecord` or plain mappings.
 May be imported by the engine, `check` and other sources; imports records, errors, plugins and the contract.
 Design reason: reading and mapping are apart, so that the same content gives the same row ids whatever container it came
 in, and a source stays a few lines.
@@ -109,7 +109,7 @@ def _as_record(record: Any, number: int) -> Record | BadRecord:
 
 
 def prompt_of(config: SourceConfig, base: Path) -> Prompt:
-    """The function that renders prompts for this source, as `source.prompt` names it; the question itself by default."""
+    """What renders prompts for this source, as `source.prompt` names it; the question itself by default."""
     render: Prompt = plugins.build("prompt", config.prompt, base=base)
 
     def guarded(question: str, meta: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ Imported by the plug-in table only. Design reason: structure, not a model, says 
 reference costs nothing and every row can name the line it came from.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,13 +70,20 @@ def _sections(text: str) -> Iterator[_Section]:
 
 
 def _add(section: _Section, token: Token, lines: list[str]) -> None:
-    first, last = token.map or (0, 0)
     if token.type == "fence" and section.code is None:
         section.code, section.info = token.content.strip(), token.info
-    elif section.code is None:
-        section.before.append("\n".join(lines[first:last]).strip())
-    else:
-        section.after.append("\n".join(lines[first:last]).strip())
+        return
+    first, last = token.map or (0, 0)
+    text = "\n".join(lines[first:last]).strip()
+    block = _unwrapped(text) if token.type == "paragraph_open" else text
+    (section.before if section.code is None else section.after).append(block)
+
+
+def _unwrapped(text: str) -> str:
+    """A paragraph as one line: where the author broke it means nothing. Chinese is joined without a blank."""
+    return re.sub(
+        r"[ \t]*\n[ \t]*", " ", re.sub(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])", "", text)
+    )
 
 
 def _line(token: Token) -> int:
