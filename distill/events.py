@@ -97,6 +97,8 @@ class Result:
     seconds: float
     stopped_by: str | None = None
     """None when the source was read to its end; else the limit, `interrupt`, `disk` …"""
+    bad_rows: int = 0
+    """Malformed rows of the source that were left out; not in the JSON form."""
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON form, `format` 1."""
