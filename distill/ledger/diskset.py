@@ -25,8 +25,12 @@ class DiskSet:
         """None when `key` is new (it now has `value`), else the value it had."""
         if self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (key, value)).rowcount:
             return None
+        return self.get(key)
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of `key`, or None where there is none."""
         found = self._connection.execute("SELECT value FROM seen WHERE key = ?", (key,)).fetchone()
-        return bytes(found[0])
+        return bytes(found[0]) if found else None
 
     def close(self) -> None:
         """Drop everything."""

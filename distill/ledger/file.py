@@ -5,6 +5,7 @@ Design reason: replies stand in the order in which they came, with a small index
 table ordered by them would touch a different page of bodies for every reply.
 """
 
+import json
 import sqlite3
 import zlib
 from collections.abc import Callable
@@ -45,7 +46,10 @@ def unpack(stored: bytes) -> bytes:
 
 def to_json(value: Any) -> bytes:
     """JSON bytes of anything a row or a verdict can hold; what JSON does not know becomes text."""
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str)
+    except TypeError:  # an integer beyond 64 bits, half of a surrogate pair: evidence may hold what a query returned
+        return json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace")
 
 
 def _primary(error: BaseException) -> int:

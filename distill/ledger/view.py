@@ -6,6 +6,7 @@ holding up its checkpoints.
 """
 
 import sqlite3
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -32,6 +33,7 @@ class LedgerView:
         self.run_dir = run_dir
         self.path = run_dir / "ledger.db"
         self._reader = connect(self.path, writing=False)
+        self._reading = threading.Lock()
         self.generation = int(self._fetch("SELECT coalesce(max(generation), 0) FROM runs")[0][0])
         """Number of the last call of `begin`, 0 before the first."""
 
@@ -141,7 +143,8 @@ class LedgerView:
 
     def _fetch(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
-            return self._reader.execute(sql, values).fetchall()
+            with self._reading:
+                return self._reader.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise explain(self.path, error) from error
 

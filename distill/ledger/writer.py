@@ -17,7 +17,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distill.errors import DiskFull
+from distill.errors import DiskFull, LedgerError
 from distill.ledger.file import RESERVE_BYTES, connect, create, explain, is_full, no_room, pack
 from distill.records import Reply
 
@@ -86,6 +86,7 @@ class Writer:
         """Commit what is queued, sync, and end the thread."""
         self._jobs.put(None)
         self._thread.join()
+        self.broken = self.broken or LedgerError("the ledger is closed", where=str(self._path))
         self._connection.close()
         self._reserve.unlink(missing_ok=True)
 
@@ -105,7 +106,7 @@ class Writer:
             settled = reader.execute(
                 "SELECT count(*) FROM settled WHERE generation = (SELECT max(generation) FROM runs)"
             ).fetchone()[0]
-        size = sum(file.stat().st_size for file in self._path.parent.glob("ledger.db*"))
+        size = sum(file.stat().st_size for file in (self._path, self._path.with_name("ledger.db-wal")) if file.exists())
         per_thousand = max(1, round(size / max(replies, 1) * 1000 / 2**20))
         return (
             f"{settled:,} rows settled and {replies:,} replies saved; what had arrived is saved,"
