@@ -1,6 +1,6 @@
 """Which settled rows become the dataset, and in which split: pure functions over a ledger's rows in source order.
 
-May be imported by engine, export, report, cli and tests; imports records, the verdict contract and the ledger's DiskSet.
+May be imported by engine, export, report, cli and tests; imports records, `verify` and the ledger's DiskSet.
 Design reason: curation is a view, never a deletion. Everything here can be computed again from the ledger in seconds,
 with another threshold, without asking a teacher, and the same rows give the same dataset.
 

@@ -1,9 +1,9 @@
 """Writing the dataset: `data/`, `provenance/`, `rejected.jsonl` and the dataset card.
 
 May be imported by engine, artifacts, cli and tests; imports curate, records and errors.
-Design reason: the files are a function of the curated rows alone, byte for byte. No time, no path, no host, nothing that
-depends on the order in which replies arrived; so two runs over one ledger can be compared with `cmp`, and a dataset that
-changed has really changed. Everything is written beside its final name and renamed at the end: a reader never sees half.
+Design reason: the files are a function of the curated rows alone, byte for byte. No time, no path, no host, nothing
+that depends on the order in which replies arrived; so two runs over one ledger can be compared with `cmp`, and a
+dataset that changed has really changed. Everything is written beside its name and renamed at the end.
 """
 
 import errno

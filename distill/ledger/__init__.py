@@ -7,9 +7,9 @@ May be imported by ask, engine, curate, export, cli and tests; imports only reco
 
 Design reason: SQLite in WAL mode behind one writer thread that commits whatever has arrived, again and again. A caller
 of `record` resumes when its reply is committed, so a killed process (SIGKILL, out of memory) loses nothing that was
-acknowledged, and a burst of replies shares one commit. Commits do not sync by themselves; at least one a second does,
-and an idle ledger syncs within one, so a power cut costs at most the last second, and what is left opens cleanly because
-every WAL frame carries a checksum.
+acknowledged, and a burst of replies shares one commit. Commits do not sync by themselves; one a second does, and an
+idle ledger syncs after a second, so a power cut costs at most about that, and what is left opens cleanly because every
+WAL frame carries a checksum.
 
 Replies and verdicts are only ever added. Rows, and how they settled, belong to a generation (one call of `begin`); the
 current and the previous one are kept, so that a run can be compared with the one before.
