@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from distill.events import Event, Progress, RowSettled, RunEnded, RunStarted, Stage, Warned
+from distill.events import Event, Progress, Result, RowSettled, RunEnded, RunStarted, Stage, Warned
 
 Mode = Literal["auto", "live", "plain", "json", "none"]
 """What `--display` takes; `auto` is `live` on a terminal and `plain` elsewhere."""
@@ -300,3 +300,27 @@ def _clock(seconds: float) -> str:
 
 def _snake(name: str) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
+
+
+def closing(result: Result, *, resume: str) -> str:
+    """What a run says last: how it ended, what was made, where it is, and what to do next."""
+    share = f" ({result.kept / result.rows:.0%})" if result.rows else ""
+    how = f"stopped by {result.stopped_by}" if result.stopped_by else "done"
+    head = f"{how}  {result.rows:,} rows in {_clock(result.seconds)}   kept {result.kept:,}{share}"
+    lines = [f"{head} · dropped {result.dropped:,} · failed {result.failed:,}", f"  {_asked(result)}"]
+    files = sorted((result.run_dir / "data").glob("*.jsonl"))
+    lines += [f"  {file}" for file in files]
+    if (result.run_dir / "report.html").is_file():
+        lines.append(f"  {result.run_dir / 'report.html'}")
+    if result.stopped_by:
+        return "\n".join([*lines, f"nothing lost.   resume:  {resume}"])
+    why = "distill show last --dropped      why rows were left out" if result.dropped else "distill show last"
+    return "\n".join([*lines, f"next  {why}", "      distill init mine                your own recipe"])
+
+
+def _asked(result: Result) -> str:
+    usage = result.usage
+    tokens = usage.input_tokens + usage.output_tokens
+    money = "price unknown" if usage.usd is None else f"${usage.usd:.2f}"
+    parts = [f"{result.requests:,} requests", f"{result.replayed:,} from the ledger"]
+    return " · ".join([*parts, f"{short(tokens)} tokens", money] if tokens else parts)

@@ -71,7 +71,7 @@ PluginOrName = Annotated[Plugin, BeforeValidator(_named)]
 class SourceConfig(Plugin):
     """Where rows come from."""
 
-    fields: dict[str, str] = Field(default_factory=dict)
+    fields: dict[Literal["prompt", "answer", "reasoning", "category"], str] = Field(default_factory=dict)
     """Our name of a field to the source's own column: `{prompt: question, answer: sql}`."""
     on_bad_row: Literal["skip", "stop"] = "skip"
     """`skip` counts malformed rows and goes on within `limits.bad_rows`; `stop` ends at the first."""

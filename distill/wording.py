@@ -51,7 +51,7 @@ def _problem(document: Document, detail: Any, place: Place, *, model: type[BaseM
         return document.problem(place, said, help=hint)
     # what a model says of several of its keys names them itself
     message = f"{said} (in {_dotted(place)})" if said.startswith("`") else f"{_dotted(place)} {said}"
-    return document.problem(place, message, help=hint)
+    return document.problem(place, message, help=hint, key=detail["loc"][-1] == "[key]")
 
 
 def _unknown_key(document: Document, place: Place, model: type[BaseModel]) -> Problem:

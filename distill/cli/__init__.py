@@ -191,7 +191,7 @@ def _fail(error: Exception, current: Session) -> int:
     if is_for_people(error):
         text = current.redact(render_error(error, color=current.color))
     else:
-        log = write_log(error, current.log_dir, redact=current.redact)
+        log = write_log(error, current.log, redact=current.redact)
         text = render_unexpected(error, log, redact=current.redact, color=current.color)
     click.echo(text, err=True)
     if current.debug:

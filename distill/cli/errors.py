@@ -46,9 +46,8 @@ def is_for_people(error: BaseException) -> bool:
     return all(hasattr(error, name) for name in ("where", "cause", "help", "exit_code"))
 
 
-def write_log(error: BaseException, directory: Path, *, redact: Callable[[str], str] = str) -> Path | None:
-    """Append the traceback to `log.txt` in `directory`; the path, or None when it cannot be written."""
-    path = directory / "log.txt"
+def write_log(error: BaseException, path: Path, *, redact: Callable[[str], str] = str) -> Path | None:
+    """Append the traceback to the file at `path`; None when it cannot be written."""
     try:
         with path.open("a", encoding="utf-8") as stream:
             stream.write(redact("".join(traceback.format_exception(error))) + "\n")

@@ -29,8 +29,8 @@ class Session:
     """-1 with `-q`, 1 or more with `-v`."""
     no_color: bool = False
     debug: bool = False
-    log_dir: Path = field(default_factory=Path)
-    """Where `log.txt` of an unexpected error goes: the run directory once there is one."""
+    log: Path = field(default_factory=lambda: Path("distill-log.txt"))
+    """Where the traceback of an unexpected error goes: `log.txt` in the run directory once there is one."""
     redact: Callable[[str], str] = str
 
     @property
