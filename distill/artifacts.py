@@ -1,0 +1,68 @@
+"""Everything in a run directory that is derived from its ledger: dataset, provenance, card, report, recipe.
+
+May be imported by the engine and the public API; imports curate, export, report and the ledger's reading side.
+Design reason: what is derived is written in one place, from the ledger and the recipe alone, so the same ledger always
+gives the same bytes and every file can be made again at any time.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from distill import __version__, curate, export, plugins
+from distill.errors import LedgerError
+from distill.events import Result
+from distill.export import Counts
+from distill.ledger import LedgerView
+from distill.recipe import Recipe, load_recipe
+from distill.report import Collector, write_report
+from distill.sources import BadRecord
+from distill.strategies import Strategy
+
+BASE = ".base"
+"""A file beside the ledger, never published: the directory on this machine where the recipe's relative paths start."""
+
+
+def write_artifacts(
+    ledger: LedgerView,
+    recipe: Recipe,
+    strategy: Strategy,
+    *,
+    result: Callable[[Counts], Result],
+    bad: Sequence[BadRecord] = (),
+    facts: Mapping[str, Any],
+) -> Result:
+    """Write all of it and return what `result` makes of the counts. Raises DiskFull; the older files then stay."""
+    run_dir = ledger.run_dir
+    resolved = recipe.resolved()
+    collector = Collector(required=[check.check_name for check in recipe.verify if check.required])
+    rows = curate.view(ledger.settled(strategy.trace), recipe.curate, accept=recipe.samples.accept)
+    counts = export.write_dataset(run_dir, rows, on_row=collector.add)
+    export.write_text(run_dir / "recipe.yaml", yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False))
+    export.write_text(run_dir / BASE, f"{recipe.base.resolve()}\n")
+    command = f"distill run {recipe.path.name if recipe.path else 'recipe.yaml'}"
+    export.write_card(run_dir, counts, recipe=resolved, teacher=str(facts.get("teacher", "")), command=command)
+    done = result(counts)
+    told = {"command": command, "distill": __version__, "recipe digest": recipe.digest, **facts}
+    write_report(run_dir / "report.html", collector, recipe=resolved, result=done, facts=told)
+    return done
+
+
+def recipe_of(run_dir: Path) -> Recipe:
+    """The recipe a run directory was made with; values from the environment are `${NAME}`. Raises LedgerError."""
+    path = run_dir / "recipe.yaml"
+    if not path.is_file():
+        raise LedgerError(
+            f"no finished run in `{run_dir.name}`", where=str(run_dir), help="`distill list runs` shows those there are"
+        )
+    base = run_dir / BASE
+    start = Path(base.read_text(encoding="utf-8").strip()) if base.is_file() else run_dir
+    return load_recipe(yaml.safe_load(path.read_text(encoding="utf-8")), base=start, need_env=False)
+
+
+def strategy_of(recipe: Recipe) -> Strategy:
+    """The strategy of a recipe: what reads stored replies as traces."""
+    strategy: Strategy = plugins.build("strategy", recipe.strategy, base=recipe.base)
+    return strategy

@@ -1,0 +1,419 @@
+"""The run loop and nothing else: what is in flight, in which order it counts, and how a run ends.
+
+A row's life is `Run.life` and the methods below it, in the order in which they happen: wordings, samples, verdicts,
+settled. May be imported by the public API and the command line; imports every room it conducts.
+Design reason: one coroutine carries one row from source to settled. There are no queues between steps, so back-pressure
+is one semaphore, cancellation is Python's own, and the order of the dataset never depends on timing: rows carry their
+position, samples their index.
+"""
+
+import asyncio
+import itertools
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from distill import curate, plugins, rephrase
+from distill.artifacts import write_artifacts
+from distill.ask import Ask, NotInLedger
+from distill.errors import DiskFull, PluginError, SourceError, Stopped, boundary, first_error, together
+from distill.events import Event, Listener, Progress, Result, RowSettled, RunEnded, RunStarted, Stage, Warned
+from distill.export import Counts
+from distill.ledger import Ledger
+from distill.pace import Pace
+from distill.recipe import Recipe
+from distill.records import Message, Reply, Request, Row, Sample, Settled, Trace, content_id
+from distill.sources import BadRecord, Item, Prompt, read
+from distill.strategies import Strategy
+from distill.teachers import AttemptFailed, Teacher
+from verify.contract import Case, Check, Status, Verdict, run_check
+from verify.pool import Pool
+from verify.think import render as render_completion
+
+T = TypeVar("T")
+
+BATCH = 256
+"""Rows read from a source per hop to a thread: reading files never blocks the loop, and a hop costs little per row."""
+
+WINDOW = 1024
+"""Rows under way at a time where the number of requests is found while running."""
+
+SHOWN_BAD_ROWS = 1000
+"""Malformed rows kept with their place; beyond that they are only counted."""
+
+
+def _nobody(event: Event) -> None:
+    """Listens to nothing."""
+
+
+@dataclass
+class Run:
+    """One run in progress: the rooms it conducts, and its counts."""
+
+    recipe: Recipe
+    ledger: Ledger
+    teacher: Teacher
+    strategy: Strategy
+    checks: Sequence[Check]
+    pace: Pace
+    ask: Ask
+    pool: Pool
+    listener: Listener
+    window: int
+    started: float = field(default_factory=time.monotonic)
+    progress: Progress = field(default_factory=Progress)
+    bad: list[BadRecord] = field(default_factory=list)
+    bad_rows: int = 0
+    repeated: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    stopped_by: str | None = None
+    full: DiskFull | None = None
+
+    # ------------------------------------------------------------ all rows
+
+    async def all_rows(self, items: Iterator[Item]) -> None:
+        """Give every row of the source its life, at most `window` at a time, until the source ends or we stop."""
+        position = 0
+        async with self._lives() as start:
+            async for item in _in_batches(items):
+                if isinstance(item.row, BadRecord):
+                    self._bad_row(item.row, item)
+                elif not self.ledger.admit(item.row.id):
+                    self.repeated += 1
+                else:
+                    await start(self.life(position, item.row, item.prompt))
+                    position += 1
+                if self.stopped_by:
+                    break
+
+    async def stored_rows(self, rows: Iterator[tuple[tuple[int, int], Row]]) -> None:
+        """Judge rows of the ledger anew, wordings and positions as they were."""
+        async with self._lives() as start:
+            async for position, row in _in_batches(rows):
+                await start(self.one(row, position))
+                if self.stopped_by:
+                    break
+
+    @asynccontextmanager
+    async def _lives(self) -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], Awaitable[None]]]:
+        """A function that starts a row's life once there is a place for it; all have ended when the block ends."""
+        places = asyncio.Semaphore(self.window)
+
+        async def lived(life: Coroutine[Any, Any, None]) -> None:
+            try:
+                await life
+            except Stopped as stop:
+                self.stop(stop)  # the row is not settled, so it is owed: the next run takes it up
+            except DiskFull as full:
+                self.full = full
+                self.stop(Stopped("the disk is full", limit="disk"))
+            finally:
+                places.release()
+
+        async def start(life: Coroutine[Any, Any, None]) -> None:
+            await places.acquire()
+            tasks.create_task(lived(life))
+
+        async with asyncio.TaskGroup() as tasks:
+            yield start
+
+    # ------------------------------------------------------------ one row, top to bottom
+
+    async def life(self, position: int, row: Row, prompt: Prompt) -> None:
+        """From a source row to settled: its wordings, and each of them answered, verified and settled."""
+        for number, wording in enumerate(await self.wordings(row, prompt)):
+            await self.one(wording, (position, number))
+
+    async def one(self, row: Row, position: tuple[int, int]) -> None:
+        """One question: answered, verified, settled."""
+        settled = await self.answered(row, position)
+        await self.ledger.settle(settled)
+        self._settled(settled)
+
+    async def wordings(self, row: Row, prompt: Prompt) -> list[Row]:
+        """The row alone, or with its rephrasings; a wording the teacher could not give is missing, not fatal."""
+        if self.recipe.rephrase is None:
+            return [row]
+        return await rephrase.variants(row, self.recipe.rephrase, ask=self.ask, prompt=prompt, refused=self._refused)
+
+    async def answered(self, row: Row, position: tuple[int, int]) -> Settled:
+        """Samples in index order until enough are accepted or all are asked; the lowest accepted indices win."""
+        samples: list[Sample] = []
+        try:
+            messages = self._messages(row)
+            for index in range(self.recipe.samples.max if messages else 1):
+                samples.append(await self.sampled(row, messages, index))
+                if sum(sample.accepted for sample in samples) >= self.recipe.samples.accept:
+                    return Settled(row, position, "kept", samples)
+        except (AttemptFailed, NotInLedger, PluginError) as error:
+            if not samples:
+                return Settled(row, position, "failed", (), f"{error}")
+        return Settled(row, position, "dropped", samples, samples[-1].reason)
+
+    async def sampled(self, row: Row, messages: Sequence[Message] | None, index: int) -> Sample:
+        """One answer: asked (or found in the ledger), read as a trace, verified."""
+        request = Request(getattr(self.strategy, "task", "answer"), row, messages or (), sample=index)
+        reply = await self.ask(request) if messages else None
+        key = self.ask.key(request) if reply else content_id(row.id)
+        trace = self._trace(row, reply)
+        verdicts = await self.verified(row, trace, reply_id=f"{key}/{index}")
+        accepted, reason = curate.decide(verdicts, [one.name for one in self.checks if one.required])
+        return Sample(index, key, trace, reply, verdicts, accepted, reason)
+
+    async def verified(self, row: Row, trace: Trace, *, reply_id: str) -> dict[str, Verdict]:
+        """Every verdict on a trace, from the ledger where this very check, with these inputs, has judged it before."""
+        case = case_of(row, trace)
+        wanted = {one.name: (one, one.digest(case)) for one in self.checks if one.applies(case)}
+        known = self.ledger.verdicts(row.id, reply_id) if wanted else {}
+        verdicts: dict[str, Verdict] = {}
+        fresh: dict[str, Verdict] = {}
+        for name, (one, digest) in wanted.items():
+            verdict = known.get(digest)
+            if verdict is None or verdict.status is Status.ERROR:  # an error is owed, like a reply that never came
+                verdict = fresh[digest] = await run_check(one, case, pool=self.pool)
+            verdicts[name] = verdict
+        if fresh:
+            await self.ledger.record_verdicts(row.id, reply_id, fresh)
+        return verdicts
+
+    # ------------------------------------------------------------ what a row's life leans on
+
+    def _messages(self, row: Row) -> Sequence[Message] | None:
+        with boundary("`messages` of the strategy"):
+            return self.strategy.messages(row)
+
+    def _trace(self, row: Row, reply: Reply | None) -> Trace:
+        with boundary("`trace` of the strategy"):
+            return self.strategy.trace(row, reply)
+
+    def _settled(self, settled: Settled) -> None:
+        self._count(settled=1, **{settled.outcome: 1})
+        self.listener(RowSettled(settled.row.id, settled.outcome, settled.reason))
+
+    def _count(self, **more: int) -> None:
+        now = self.progress
+        counts = {name: getattr(now, name) + more.get(name, 0) for name in ("settled", "kept", "dropped", "failed")}
+        self.progress = self.snapshot(**counts)
+        self.listener(self.progress)
+
+    def snapshot(self, **counts: Any) -> Progress:
+        """The progress as it is now, with `counts` put in."""
+        return Progress(
+            requests=self.ask.requests,
+            replayed=self.ask.replayed,
+            in_flight=self.pace.in_flight,
+            limit=self.pace.limit,
+            usage=self.ask.usage,
+            seconds=time.monotonic() - self.started,
+            **counts,
+        )
+
+    def _refused(self, row: Row, text: str, reason: str) -> None:
+        self.refused[reason.partition(" `")[0]] += 1
+
+    def _bad_row(self, row: BadRecord, item: Item) -> None:
+        self.bad_rows += 1
+        if len(self.bad) < SHOWN_BAD_ROWS:
+            self.bad.append(row)
+        if item.config.on_bad_row == "stop":
+            raise SourceError(row.reason, where=row.origin, help=row.help, state="stopped as `on_bad_row: stop` says")
+
+    def stop(self, why: Stopped) -> None:
+        """Ask for nothing more; what is in flight is finished. The first reason stays."""
+        if self.stopped_by is None:
+            self.stopped_by = why.limit
+            self.pace.stop(why)
+            self.listener(Stage("stopping", str(why)))
+
+    def result(self, counts: Counts) -> Result:
+        """What the run did, with the outcomes that curation left standing."""
+        return Result(
+            run_dir=self.ledger.run_dir,
+            rows=counts.kept + counts.dropped + counts.failed,
+            kept=counts.kept,
+            dropped=counts.dropped,
+            failed=counts.failed,
+            requests=self.ask.requests,
+            replayed=self.ask.replayed,
+            usage=self.ask.usage,
+            seconds=time.monotonic() - self.started,
+            stopped_by=self.stopped_by,
+            bad_rows=self.bad_rows,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What the report tells beside the dataset."""
+        return {
+            "teacher": self.teacher.identity,
+            "malformed source rows": self.bad_rows,
+            "repeated source rows": self.repeated,
+            "refused rephrasings": dict(self.refused),
+        }
+
+
+def case_of(row: Row, trace: Trace) -> Case:
+    """What verifiers see of a row and its trace."""
+    completion = render_completion(trace.thinking, trace.answer)
+    return Case(
+        prompt=row.prompt,
+        completion=completion,
+        thinking=trace.thinking,
+        answer=trace.answer,
+        gold=row.answer,
+        question=row.question,
+        category=row.category,
+        meta=row.meta,
+        finished=trace.finished,
+    )
+
+
+async def _in_batches(items: Iterator[T]) -> AsyncIterator[T]:
+    """The items of a blocking iterator, read in a thread."""
+
+    def take() -> list[T]:
+        return list(itertools.islice(items, BATCH))
+
+    while batch := await asyncio.to_thread(take):
+        for item in batch:
+            yield item
+
+
+# ---------------------------------------------------------------- runs
+
+
+async def run(
+    recipe: Recipe,
+    *,
+    run_dir: Path | None = None,
+    fresh: bool = False,
+    salvage: bool = False,
+    listener: Listener = _nobody,
+    stop: asyncio.Event | None = None,
+) -> Result:
+    """Run a recipe to its end, or to a limit, and write everything that its ledger says into the run directory.
+
+    The same call continues a run that was interrupted. `fresh` moves an old run directory aside, `salvage` replaces a
+    damaged ledger by what can be read of it. Setting `stop` finishes what is in flight and ends the run.
+    Raises TeacherError, SourceError, LedgerError, DiskFull and the other errors of `distill.errors`.
+    """
+    directory = run_dir or runs_home() / recipe.name
+    with Ledger.open(directory, fresh=fresh, salvage=salvage) as ledger:
+        async with conducting(recipe, ledger, listener=listener) as work:
+            _tell_start(work, directory, ledger.begin(recipe.resolved()))
+            await _until(stop, work, work.all_rows(read(recipe)))
+            return await _ended(work, directory)
+
+
+async def recheck(recipe: Recipe, *, run_dir: Path, listener: Listener = _nobody) -> Result:
+    """Judge and curate the rows of an existing run anew, by this recipe, without asking the teacher anything.
+
+    The generation before stays in the ledger for comparison.
+    """
+    with Ledger.open(run_dir) as ledger:
+        async with conducting(recipe, ledger, listener=listener, frozen=True) as work:
+            rows = ledger.rows(generation=ledger.generation)
+            _tell_start(work, run_dir, ledger.begin(recipe.resolved()))
+            await work.stored_rows(rows)
+            return await _ended(work, run_dir)
+
+
+async def preview(
+    recipe: Recipe, *, rows: int = 5, run_dir: Path | None = None, listener: Listener = _nobody
+) -> list[Settled]:
+    """The first `rows` questions through the whole pipeline, nothing settled; a later run reuses the replies."""
+    with Ledger.open(run_dir or runs_home() / recipe.name) as ledger:
+        async with conducting(recipe, ledger, listener=listener) as work:
+            wordings: list[Row] = []
+            async for item in _in_batches(read(recipe)):
+                if not isinstance(item.row, BadRecord):
+                    wordings += await work.wordings(item.row, item.prompt)
+                if len(wordings) >= rows:
+                    break
+            return await together([work.answered(row, (0, n)) for n, row in enumerate(wordings[:rows])])
+
+
+def runs_home() -> Path:
+    """Where run directories live: `DISTILL_RUNS`, else `runs` in the working directory."""
+    return Path(os.environ.get("DISTILL_RUNS") or "runs")
+
+
+@asynccontextmanager
+async def conducting(
+    recipe: Recipe, ledger: Ledger, *, listener: Listener = _nobody, frozen: bool = False
+) -> AsyncIterator[Run]:
+    """Everything a run needs, built from its recipe and let go of at the end. `frozen` never asks the teacher."""
+    teacher = plugins.build("teacher", recipe.teacher, base=recipe.base)
+    limits = recipe.limits
+    pace = Pace(concurrency=limits.concurrency, usd=limits.usd, tokens=limits.tokens, minutes=limits.minutes)
+    pool = Pool()
+    try:
+        yield Run(
+            recipe=recipe,
+            ledger=ledger,
+            teacher=teacher,
+            strategy=plugins.build("strategy", recipe.strategy, base=recipe.base),
+            checks=[plugins.build("verifier", check, base=recipe.base) for check in recipe.verify],
+            pace=pace,
+            ask=Ask(teacher, ledger, pace, frozen=frozen),
+            pool=pool,
+            listener=listener,
+            window=WINDOW if limits.concurrency == "auto" else max(2 * limits.concurrency, 64),
+        )
+    finally:
+        await teacher.close()
+        await asyncio.to_thread(pool.close)
+
+
+async def _until(stop: asyncio.Event | None, work: Run, rows: Coroutine[Any, Any, None]) -> None:
+    """Run `rows` to its end while watching `stop`; errors come out of their groups."""
+
+    async def watch() -> None:
+        if stop is not None:
+            await stop.wait()
+            work.stop(Stopped("interrupted", limit="interrupt"))
+
+    watcher = asyncio.create_task(watch())
+    try:
+        await rows
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
+    finally:
+        watcher.cancel()
+
+
+def _tell_start(work: Run, directory: Path, changed: Sequence[str]) -> None:
+    replies = work.ledger.counts()["replies"]
+    work.listener(RunStarted(work.recipe.name, directory, work.teacher.identity, replies, tuple(changed)))
+
+
+async def _ended(work: Run, directory: Path) -> Result:
+    """Tell what was left out, write the run directory from the ledger, and say how it went."""
+    if work.full is not None:
+        raise work.full
+    await work.ledger.flush()
+    _tell_bad_rows(work)
+    work.listener(Stage("curate"))
+    result = await asyncio.to_thread(
+        write_artifacts, work.ledger, work.recipe, work.strategy, result=work.result, bad=work.bad, facts=work.facts()
+    )
+    work.listener(RunEnded(result))
+    return result
+
+
+def _tell_bad_rows(work: Run) -> None:
+    if work.bad:
+        first = work.bad[0]
+        work.listener(
+            Warned(
+                "source",
+                f"{work.bad_rows} malformed rows were left out, listed in rejected.jsonl",
+                where="; ".join(bad.origin for bad in work.bad[:3]),
+                cause=first.reason,
+                help=first.help,
+            )
+        )
