@@ -158,7 +158,7 @@ def _check_open(bound: Bound, terms: tuple[Term, ...]) -> None:
 
 
 def _declare(bound: Bound, element: Vertex | Edge, kind: Kind, scope: int) -> None:
-    tables = _fitting(bound, element.label, kind)
+    tables = fitting(bound, element.label, kind)
     if element.variable is None:
         return
     name = bound.fold(element.variable)
@@ -204,7 +204,7 @@ def _declare_iterators(bound: Bound) -> None:
 # ---------------------------------------------------------------- labels
 
 
-def _fitting(bound: Bound, label: Label | None, kind: Kind) -> list[ElementTable]:
+def fitting(bound: Bound, label: Label | None, kind: Kind) -> list[ElementTable]:
     """The element tables that satisfy a label expression; refuses labels the graph does not have."""
     tables = list(bound.graph.elements(kind).values())
     if label is None:

@@ -1,0 +1,313 @@
+"""A loaded database: its graphs, and queries parsed, bound, lowered and executed on an embedded DuckDB.
+
+May be imported by `load` and the verifier; imports sqlglot and duckdb.
+Design reason: one object holds the catalog and one locked in-memory connection, since making a database costs ten times
+what a query costs; time and memory are limited by the worker process around it, not here.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from .adapt import TEXT_MACRO, adapt
+from .bind import Bound, bind_query
+from .catalog import Catalog, ElementTable, Graph, Property, Table, describe
+from .ddl import Script, parse_script
+from .dialects import DIALECTS
+from .errors import GraphBindingError, GraphCannotRun, GraphRunError, GraphSqlError, GraphSyntaxError, place
+from .lower import lower_table
+from .lower_expressions import quote
+from .outer import check_bare_limits, check_tables, lower_outer
+from .parse import parse_query
+from .suggest import did_you_mean
+from .tree import Query
+
+MAX_ROWS = 10_000
+"""Most rows of a result; a query that returns more raises GraphRunError."""
+
+_SETTINGS = (
+    "SET temp_directory = ''",
+    "SET threads = 1",
+    "SET python_enable_replacements = false",
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a query returned."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A query that was parsed, bound and lowered."""
+
+    query: Query
+    bounds: tuple[Bound, ...]
+    sql: str
+
+
+class Database:
+    """Tables and property graphs of one script. Not safe for use from several threads at once."""
+
+    def __init__(self, script: Script, dialect: str) -> None:
+        self.dialect = dialect
+        self._connection = duckdb.connect(":memory:")
+        _fill(self._connection, script, dialect)
+        self.types = _property_types(self._connection, script)
+        self.catalog = _with_types(script.catalog(), self.types)
+        for setting in _SETTINGS:
+            self._connection.execute(setting)
+        self._prepare = lru_cache(maxsize=512)(self._prepare_now)
+
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """The property graphs by name as written."""
+        return MappingProxyType({one.shown: one for one in self.catalog.graphs.values()})
+
+    def describe(self, graph: str | None = None) -> str:
+        """Compact schema for a prompt, of one graph or of all; raises GraphBindingError for an unknown graph."""
+        if graph is None:
+            return describe(self.catalog.graphs.values())
+        found = self.catalog.graphs.get(DIALECTS[self.dialect].fold(graph))
+        if found is None:
+            raise GraphBindingError(f"no graph `{graph}`", hint=did_you_mean(graph, self.graphs, "the graphs are"))
+        return describe([found])
+
+    def parse(self, sql: str) -> Query:
+        """The tree of a query; raises GraphSyntaxError."""
+        return parse_query(sql, dialect=self.dialect)
+
+    def check(self, sql: str) -> None:
+        """Parse and bind, run nothing; raises GraphSyntaxError or GraphBindingError."""
+        try:
+            prepared = self._prepare(sql)
+            self._connection.execute(f"PREPARE checked AS {prepared.sql}")
+            self._connection.execute("DEALLOCATE checked")
+        except GraphCannotRun:
+            return
+        except duckdb.Error as error:
+            translated = _from_duckdb(error, sql, binding=True)
+            if not isinstance(translated, GraphCannotRun):
+                raise translated from None
+
+    def lower(self, sql: str) -> str:
+        """The plain SQL for DuckDB that a query means; raises GraphSqlError."""
+        return self._prepare(sql).sql
+
+    def prepare(self, sql: str) -> Prepared:
+        """A query parsed, bound and lowered; raises GraphSqlError."""
+        return self._prepare(sql)
+
+    def query(self, sql: str, binds: Mapping[str, Any] | None = None) -> Result:
+        """Run a query; `binds` has values for `:name`. Raises GraphSqlError, GraphCannotRun among it."""
+        prepared = self._prepare(sql)
+        self._check_binds(prepared, binds or {})
+        try:
+            cursor = self._connection.execute(prepared.sql, dict(binds) if binds else None)
+            rows = cursor.fetchmany(MAX_ROWS + 1)
+            columns = [one[0] for one in cursor.description or ()]
+        except duckdb.Error as error:
+            raise _from_duckdb(error, sql, binding=False) from None
+        if len(rows) > MAX_ROWS:
+            raise GraphRunError(f"the result has more than {MAX_ROWS:,} rows")
+        return Result(columns, rows)
+
+    def _check_binds(self, prepared: Prepared, binds: Mapping[str, Any]) -> None:
+        names = set(re.findall(r"\$(\w+)", prepared.sql)) if "$" in prepared.sql else set()
+        wanted = {str(one.this) for one in _placeholders(prepared.query)} & names
+        missing = sorted(wanted - set(binds))
+        if missing:
+            raise GraphBindingError(f"no value for the bind `:{missing[0]}`")
+
+    def _prepare_now(self, sql: str) -> Prepared:
+        query = parse_query(sql, dialect=self.dialect)
+        check_bare_limits(query)
+        bounds = bind_query(query, self.catalog)
+        check_tables(query, self.catalog)
+        blocked = next((bound.cannot_run for bound in bounds if bound.cannot_run), "")
+        if blocked:
+            raise GraphCannotRun(blocked)
+        try:
+            bodies = [lower_table(bound, self.types) for bound in bounds]
+            return Prepared(query, tuple(bounds), lower_outer(query, bounds, bodies))
+        except RecursionError:
+            raise GraphSyntaxError("the query is nested too deeply") from None
+
+
+def _placeholders(query: Query) -> list[exp.Placeholder]:
+    found = list(query.outer.find_all(exp.Placeholder))
+    for table in query.tables:
+        for one in (table.where, *(getattr(column, "expression", None) for column in table.columns)):
+            if one is not None:
+                found += one.find_all(exp.Placeholder)
+    return [one for one in found if one.this]
+
+
+# ---------------------------------------------------------------- loading
+
+
+def load_script(text: str, dialect: str) -> Database:
+    """A database from the text of a script; raises GraphSqlError."""
+    return Database(parse_script(text, dialect=dialect), dialect)
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, script: Script, dialect: str) -> None:
+    rules = DIALECTS[dialect]
+    try:
+        connection.execute(TEXT_MACRO)
+        for table in script.tables.values():
+            if table.query is None:
+                connection.execute(_create(table))
+        for insert in script.inserts:
+            node = adapt(insert.copy(), rules)
+            for one in node.find_all(exp.Identifier):
+                one.set("quoted", True)
+            connection.execute(node.sql(dialect="duckdb"))
+        for table in script.tables.values():
+            if table.query is not None:
+                view = adapt(table.query.copy(), rules).sql(dialect="duckdb")
+                names = ", ".join(quote(one.name) for one in table.columns.values())
+                connection.execute(f"CREATE VIEW {quote(table.name)} ({names}) AS {view}")
+            else:
+                _settle_dates(connection, table)
+    except duckdb.Error as error:
+        raise GraphRunError("the script cannot be loaded", cause=str(error).split("\n")[0]) from None
+
+
+def _create(table: Table) -> str:
+    columns = [f"{quote(one.name)} {duckdb_type(one.kind)}" for one in table.columns.values()]
+    if table.primary_key:
+        columns.append(f"PRIMARY KEY ({', '.join(quote(name) for name in table.primary_key)})")
+    return f"CREATE TABLE {quote(table.name)} ({', '.join(columns)})"
+
+
+_WHOLE = frozenset({"INT", "BIGINT", "SMALLINT", "TINYINT", "MEDIUMINT", "INT128"})
+_FLOATING = frozenset({"FLOAT", "DOUBLE", "BIGDECIMAL"})
+_TEXTS = frozenset({"VARCHAR", "CHAR", "NCHAR", "NVARCHAR", "TEXT", "NAME", "BPCHAR"})
+
+
+def duckdb_type(kind: exp.DataType) -> str:
+    """The DuckDB type that holds a declared type: whole numbers as BIGINT, NUMBER without precision as DOUBLE."""
+    name = kind.this.name if hasattr(kind.this, "name") else str(kind.this)
+    if name in _WHOLE:
+        return "BIGINT"
+    if name in _FLOATING:
+        return "DOUBLE"
+    if name in _TEXTS:
+        return "VARCHAR"
+    if name == "DECIMAL":
+        return _decimal([int(one.name) for one in kind.expressions if one.name.lstrip("-").isdigit()])
+    if name == "DATE":
+        return "TIMESTAMP"
+    return kind.sql(dialect="duckdb")
+
+
+def _decimal(sizes: list[int]) -> str:
+    if not sizes:
+        return "DOUBLE"
+    precision, scale = min(sizes[0], 38), max(0, sizes[1]) if len(sizes) > 1 else 0
+    if scale == 0:
+        return "BIGINT" if precision <= 18 else "HUGEINT"
+    return f"DECIMAL({precision}, {scale})"
+
+
+def _settle_dates(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Dates are read as timestamps; a column without any time of day becomes a DATE, whose arithmetic is in days."""
+    for column in table.columns.values():
+        if not column.kind.is_type("DATE"):
+            continue
+        name = quote(column.name)
+        timed = f"SELECT 1 FROM {quote(table.name)} WHERE {name} <> CAST({name} AS DATE) LIMIT 1"
+        if connection.execute(timed).fetchone() is None and column.name not in table.primary_key:
+            connection.execute(f"ALTER TABLE {quote(table.name)} ALTER {name} TYPE DATE")
+
+
+def _property_types(connection: duckdb.DuckDBPyConnection, script: Script) -> dict[tuple[str, str, str], str]:
+    types: dict[tuple[str, str, str], str] = {}
+    for graph in script.graphs.values():
+        for table in (*graph.vertices.values(), *graph.edges.values()):
+            for name, kind in _described(connection, table).items():
+                types.setdefault((graph.name, table.kind, name), kind)
+    return types
+
+
+def _described(connection: duckdb.DuckDBPyConnection, table: ElementTable) -> dict[str, str]:
+    if not table.properties:
+        return {}
+    listed = ", ".join(one.expression.sql(dialect="duckdb") for one in table.properties.values())
+    try:
+        rows = connection.execute(f"DESCRIBE SELECT {listed} FROM {quote(table.table)}").fetchall()
+    except duckdb.Error as error:
+        raise GraphCannotRun(f"a property of `{table.shown}` cannot be computed here", cause=str(error)) from None
+    return {name: row[1] for name, row in zip(table.properties, rows, strict=True)}
+
+
+def _with_types(catalog: Catalog, types: Mapping[tuple[str, str, str], str]) -> Catalog:
+    """The catalog with the types of computed properties filled in."""
+
+    def typed(graph: Graph, table: ElementTable) -> ElementTable:
+        properties: dict[str, Property] = {
+            name: one if one.type else replace(one, type=types[graph.name, table.kind, name])
+            for name, one in table.properties.items()
+        }
+        return replace(table, properties=properties)
+
+    graphs = {
+        name: replace(
+            graph,
+            vertices={key: typed(graph, table) for key, table in graph.vertices.items()},
+            edges={key: typed(graph, table) for key, table in graph.edges.items()},
+        )
+        for name, graph in catalog.graphs.items()
+    }
+    return replace(catalog, graphs=graphs)
+
+
+# ---------------------------------------------------------------- DuckDB's errors
+
+_NO_FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist")
+_NO_COLUMN = re.compile(r"Referenced column \"([^\"]+)\" (?:not found|was not found)")
+_NO_TABLE = re.compile(r"Referenced table \"([^\"]+)\" not found")
+_NO_FIELD = re.compile(r"(?:Table|Values list) \"([^\"]+)\" does not have a column named \"([^\"]+)\"")
+_CANDIDATES = re.compile(r"Candidate (?:bindings|tables): ?(.*)")
+
+
+def _from_duckdb(error: duckdb.Error, sql: str, *, binding: bool) -> GraphSqlError:
+    text = str(error).split("\n\nLINE")[0].strip()
+    if found := _NO_FUNCTION.search(text):
+        return GraphCannotRun(f"function `{found[1]}` is not executed here", **_find(sql, found[1]))
+    if found := _NO_TABLE.search(text):
+        hint = "a variable of a pattern is visible only inside its GRAPH_TABLE; name the column in COLUMNS"
+        return GraphBindingError(f"no table or alias `{found[1]}` in the outer query", hint=hint, **_find(sql, found[1]))
+    if found := _NO_FIELD.search(text):
+        return GraphBindingError(f"`{found[1]}` has no column `{found[2]}`", hint=_candidates(text), **_find(sql, found[2]))
+    if found := _NO_COLUMN.search(text):
+        return GraphBindingError(f"no column `{found[1]}`", hint=_candidates(text), **_find(sql, found[1]))
+    first = text.split("\n")[0]
+    if isinstance(error, duckdb.BinderException | duckdb.ParserException) or binding:
+        return GraphBindingError(first.removeprefix("Binder Error: "))
+    return GraphRunError(first)
+
+
+def _candidates(text: str) -> str:
+    found = _CANDIDATES.search(text)
+    names = re.findall(r'"([^"]+)"', found[1]) if found else []
+    return f"there is {', '.join(names)}" if names else ""
+
+
+def _find(sql: str, name: str) -> dict[str, int]:
+    found = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE))
+    return place(sql, found[-1].start()) if found else {}
