@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import GraphBindingError, GraphCannotRun, GraphRunError, GraphSqlError, GraphSyntaxError
+from .verifier import graph_sql
 
 if TYPE_CHECKING:
     from .database import Database
@@ -18,6 +19,7 @@ __all__ = [
     "GraphRunError",
     "GraphSqlError",
     "GraphSyntaxError",
+    "graph_sql",
     "load",
 ]
 

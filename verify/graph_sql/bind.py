@@ -77,6 +77,8 @@ class Bound:
     """Scope of a quantified term by the offset where the term stands."""
     columns: list[Column] = field(default_factory=list)
     """The columns that come out, with every `v.*` expanded."""
+    adapted: dict[int, tuple[Expr, Expr]] = field(default_factory=dict, repr=False)
+    """Expressions with the dialect's meaning made explicit, by the identity of the expression as written."""
     cannot_run: str = ""
     """Why it cannot be executed here although it is right; empty where it can."""
 

@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from .adapt import TEXT_MACRO, adapt
 from .bind import Bound, bind_query
+from .bind_expressions import conditions
 from .catalog import Catalog, ElementTable, Graph, Property, Table, describe
 from .ddl import Script, parse_script
 from .dialects import DIALECTS
@@ -26,7 +27,7 @@ from .lower_expressions import quote
 from .outer import check_bare_limits, check_tables, lower_outer
 from .parse import parse_query
 from .suggest import did_you_mean
-from .tree import Query
+from .tree import Expr, Query
 
 MAX_ROWS = 10_000
 """Most rows of a result; a query that returns more raises GraphRunError."""
@@ -126,9 +127,7 @@ class Database:
         return Result(columns, rows)
 
     def _check_binds(self, prepared: Prepared, binds: Mapping[str, Any]) -> None:
-        names = set(re.findall(r"\$(\w+)", prepared.sql)) if "$" in prepared.sql else set()
-        wanted = {str(one.this) for one in _placeholders(prepared.query)} & names
-        missing = sorted(wanted - set(binds))
+        missing = sorted(_bind_names(prepared) - set(binds))
         if missing:
             raise GraphBindingError(f"no value for the bind `:{missing[0]}`")
 
@@ -147,13 +146,11 @@ class Database:
             raise GraphSyntaxError("the query is nested too deeply") from None
 
 
-def _placeholders(query: Query) -> list[exp.Placeholder]:
-    found = list(query.outer.find_all(exp.Placeholder))
-    for table in query.tables:
-        for one in (table.where, *(getattr(column, "expression", None) for column in table.columns)):
-            if one is not None:
-                found += one.find_all(exp.Placeholder)
-    return [one for one in found if one.this]
+def _bind_names(prepared: Prepared) -> set[str]:
+    nodes: list[Expr] = [prepared.query.outer]
+    for bound in prepared.bounds:
+        nodes += [one.expression for one in conditions(bound)] + [one.expression for one in bound.columns]
+    return {str(one.this) for node in nodes for one in node.find_all(exp.Placeholder) if one.this}
 
 
 # ---------------------------------------------------------------- loading

@@ -12,6 +12,7 @@ from typing import Literal
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
+from .adapt import adapt
 from .catalog import ElementLabel, ElementTable, End, Graph, Property, Table
 from .cursor import Cursor, parse_expression
 from .errors import GraphBindingError
@@ -227,7 +228,7 @@ class _GraphParser:
             return name, Property(self._fold(name), name.text, column.type, _column_node(column.name))
         if alias is None:
             at.refuse("a computed property needs AS name", start)
-        return alias, Property(self._fold(alias), alias.text, "", expression)
+        return alias, Property(self._fold(alias), alias.text, "", adapt(expression, at.dialect))
 
     def _check_columns(self, expression: exp.Expr, table: Table, start: int) -> None:
         for node in list(expression.find_all(exp.Column)):

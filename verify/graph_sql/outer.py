@@ -156,3 +156,28 @@ def check_bare_limits(query: Query) -> None:
         count = fetch.args.get("count")
         if isinstance(count, exp.Literal) and not count.name.isdigit():
             raise GraphSyntaxError("FETCH FIRST takes a whole number", **place(query.text, offset_of(count)))
+
+
+def order_columns(query: Query, columns: Sequence[str]) -> list[int] | None:
+    """The result columns that the outer ORDER BY sorts by; None where there is none or a key does not come out."""
+    order = query.outer.args.get("order")
+    if order is None:
+        return None
+    found = [_result_column(one.this, query, columns) for one in order.expressions]
+    return None if None in found else [at for at in found if at is not None]
+
+
+def _result_column(key: Expr, query: Query, columns: Sequence[str]) -> int | None:
+    if isinstance(key, exp.Literal) and key.name.isdigit():
+        at = int(key.name) - 1
+        return at if at < len(columns) else None
+    selects = query.outer.selects if isinstance(query.outer, exp.Query) else []
+    for at, one in enumerate(selects if len(selects) == len(columns) else []):
+        same_name = isinstance(key, exp.Column) and not key.table and key.name.upper() == one.alias_or_name.upper()
+        if same_name or one.unalias() == key:
+            return at
+    if isinstance(key, exp.Column):
+        names = [name.upper() for name in columns]
+        if names.count(key.name.upper()) == 1 and len(selects) != len(columns):
+            return names.index(key.name.upper())
+    return None
