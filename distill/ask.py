@@ -8,7 +8,6 @@ can escape the ledger, the budget or the replay. A reply is returned only after 
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import replace
 from typing import Any, Protocol
 
 from distill.pace import Pace
@@ -44,7 +43,6 @@ class Ask:
 
     def __init__(self, teacher: Teacher, ledger: Replies, pace: Pace, *, frozen: bool = False) -> None:
         self._teacher, self._ledger, self._pace, self._frozen = teacher, ledger, pace, frozen
-        self._sampling = dict(getattr(teacher, "sampling", {}))
         self._under_way: dict[tuple[str, int], asyncio.Future[None]] = {}
         self.requests = 0
         """Requests that reached the teacher. Several attempts at one of them count once."""
@@ -56,18 +54,8 @@ class Ask:
         """What the replies of this process cost."""
         return self._pace.usage
 
-    def key(self, request: Request) -> str:
-        """What the ledger files the reply under. The teacher's own sampling counts like the request's."""
-        return self._whole(request).key(self._teacher.identity)
-
-    def _whole(self, request: Request) -> Request:
-        if not self._sampling:
-            return request
-        return replace(request, sampling={**self._sampling, **request.sampling})
-
     async def __call__(self, request: Request) -> Reply:
         """The reply. Raises AttemptFailed when this request is lost, and whatever stops the whole run."""
-        request = self._whole(request)
         place = request.key(self._teacher.identity), request.sample
         while True:
             reply = self._ledger.reply(*place)

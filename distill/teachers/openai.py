@@ -55,9 +55,9 @@ class _Answer:
 class OpenAITeacher:
     """Asks `model` at `base_url` for chat completions.
 
-    `sampling` is sent with every request, under what the request itself says. `price` is per million tokens. `timeout`
-    is for a whole attempt in seconds: reasoning takes half an hour. `idle_timeout` is for silence once a response has
-    begun.
+    `sampling` is sent with every request, under what the request itself says; the engine also puts it into the request,
+    so that it counts in the key. `price` is per million tokens. `timeout` is for a whole attempt in seconds: reasoning
+    takes half an hour. `idle_timeout` is for silence once a response has begun.
     """
 
     def __init__(
@@ -107,12 +107,7 @@ class OpenAITeacher:
         fields = {"model": self.model, **self.sampling, **request.sampling, "messages": request.messages}
         started = time.monotonic()
         answer = await self._exchange("POST", "chat/completions", orjson.dumps(fields, default=dict))
-        if answer.status != 200:
-            raise self._failure(answer)
-        body = self._without_key(answer.body) if len(self._key) >= 16 else answer.body
-        reply = read_completion(body, who=self._who, price=self.price, seconds=time.monotonic() - started)
-        self._worked = True
-        return reply
+        return self._reply(answer, time.monotonic() - started)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -134,15 +129,13 @@ class OpenAITeacher:
         started = time.monotonic()
         try:
             answer = await self._exchange("POST", "chat/completions", orjson.dumps(fields))
-            if answer.status != 200:
-                raise self._failure(answer)
-            reply = read_completion(self._without_key(answer.body), who=self._who)
+            reply = self._reply(answer, time.monotonic() - started)
         except AttemptFailed as error:
             found = teacher_error(error)
             if error.kind in ("refused", "request"):
                 found.help = await self._nearest_model() or found.help
             raise found from None
-        return Probe(time.monotonic() - started, reply.model or self.model, _thinking(reply.message))
+        return Probe(reply.seconds, reply.model or self.model, _thinking(reply.message))
 
     async def models(self) -> list[str]:
         """Names of the models that the server lists; empty when it does not say."""
@@ -209,17 +202,27 @@ class OpenAITeacher:
             raise _Unreadable("timeout", f"silence for {self._idle:g} s in the middle of a reply") from None
         return b"".join(parts)
 
-    # ---------------------------------------------------------------- what went wrong
+    # ---------------------------------------------------------------- what came back
 
-    def _failure(self, answer: _Answer) -> AttemptFailed:
-        body = self._without_key(answer.body)
-        failure = read_failure(answer.status, answer.headers, body, who=self._who, worked=self._worked)
-        failure.where = self.url
-        return failure
+    def _reply(self, answer: _Answer, seconds: float) -> Reply:
+        try:
+            if answer.status != 200:
+                body = self._without_key(answer.body, shortest=4)
+                raise read_failure(answer.status, answer.headers, body, who=self._who, worked=self._worked)
+            body = self._without_key(answer.body, shortest=16)
+            reply = read_completion(body, who=self._who, price=self.price, seconds=seconds)
+        except AttemptFailed as failure:
+            failure.where = self.url
+            raise
+        self._worked = True
+        return reply
 
-    def _without_key(self, body: bytes) -> bytes:
-        """A server may repeat the key in what it says; it must not reach an error, a log or the ledger."""
-        return body.replace(self._key.encode(), b"***") if len(self._key) >= 4 else body
+    def _without_key(self, body: bytes, *, shortest: int) -> bytes:
+        """A server may repeat the key in what it says; it must not reach an error, a log or the ledger.
+
+        Keys below `shortest` are placeholders such as `EMPTY`, which a reply may well contain as a word.
+        """
+        return body.replace(self._key.encode(), b"***") if len(self._key) >= shortest else body
 
     def _socket_failure(self, error: Exception) -> AttemptFailed:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -233,7 +236,7 @@ class OpenAITeacher:
         if isinstance(error, aiohttp.ClientPayloadError):
             return self._broken("connection", "the connection broke in the middle of a reply")
         if isinstance(error, aiohttp.ClientResponseError):
-            return self._broken("body", f"not HTTP: {said(error.message.encode())}")
+            return self._broken("body", "what came back breaks the rules of HTTP")
         return self._broken("connection", _socket_cause(error), congested=_errno(error) == errno.EMFILE)
 
     def _broken(self, kind: Literal["connection", "timeout", "body"], cause: str, **more: bool) -> AttemptFailed:
