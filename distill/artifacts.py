@@ -39,7 +39,7 @@ def write_artifacts(
     resolved = recipe.resolved()
     collector = Collector(required=[check.check_name for check in recipe.verify if check.required])
     rows = curate.view(ledger.settled(strategy.trace), recipe.curate, accept=recipe.samples.accept)
-    counts = export.write_dataset(run_dir, rows, on_row=collector.add)
+    counts = export.write_dataset(run_dir, rows, malformed=bad, on_row=collector.add)
     export.write_text(run_dir / "recipe.yaml", yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False))
     export.write_text(run_dir / BASE, f"{recipe.base.resolve()}\n")
     command = f"distill run {recipe.path.name if recipe.path else 'recipe.yaml'}"

@@ -12,7 +12,7 @@ import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,7 +139,9 @@ class Run:
         """The row alone, or with its rephrasings; a wording the teacher could not give is missing, not fatal."""
         if self.recipe.rephrase is None:
             return [row]
-        return await rephrase.variants(row, self.recipe.rephrase, ask=self.ask, prompt=prompt, refused=self._refused)
+        return await rephrase.variants(
+            row, self.recipe.rephrase, ask=self.ask, sampling=self.sampling, prompt=prompt, refused=self._refused
+        )
 
     async def answered(self, row: Row, position: tuple[int, int]) -> Settled:
         """Samples in index order until enough are accepted or all are asked; the lowest accepted indices win."""
@@ -157,9 +159,9 @@ class Run:
 
     async def sampled(self, row: Row, messages: Sequence[Message] | None, index: int) -> Sample:
         """One answer: asked (or found in the ledger), read as a trace, verified."""
-        request = Request(getattr(self.strategy, "task", "answer"), row, messages or (), sample=index)
+        request = Request(getattr(self.strategy, "task", "answer"), row, messages or (), self.sampling, index)
         reply = await self.ask(request) if messages else None
-        key = self.ask.key(request) if reply else content_id(row.id)
+        key = request.key(self.teacher.identity) if reply else content_id(row.id)
         trace = self._trace(row, reply)
         verdicts = await self.verified(row, trace, reply_id=f"{key}/{index}")
         accepted, reason = curate.decide(verdicts, [one.name for one in self.checks if one.required])
@@ -182,6 +184,11 @@ class Run:
         return verdicts
 
     # ------------------------------------------------------------ what a row's life leans on
+
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """The teacher's sampling settings: part of every request, so another temperature is another request."""
+        return getattr(self.teacher, "sampling", None) or {}
 
     def _messages(self, row: Row) -> Sequence[Message] | None:
         with boundary("`messages` of the strategy"):

@@ -20,6 +20,7 @@ import orjson
 from distill.curate import SPLITS, Curated, completion
 from distill.errors import DiskFull, SetupError
 from distill.records import Sample, Usage
+from distill.sources import BadRecord
 from verify.contract import Verdict
 
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
@@ -59,14 +60,21 @@ class Counts:
 
 
 def write_dataset(
-    run_dir: Path, curated: Iterable[Curated], *, on_row: Callable[[Curated], None] | None = None
+    run_dir: Path,
+    curated: Iterable[Curated],
+    *,
+    malformed: Iterable[BadRecord] = (),
+    on_row: Callable[[Curated], None] | None = None,
 ) -> Counts:
     """Write `data/<split>.jsonl`, line-aligned `provenance/<split>.jsonl`, and `rejected.jsonl`; one pass.
 
-    Splits without lines have no file. `on_row` sees every row as it goes by. Raises DiskFull; the old files then stay.
+    Splits without lines have no file. `malformed` records of the source stand first in `rejected.jsonl`. `on_row` sees
+    every row as it goes by. Raises DiskFull; the old files then stay.
     """
     counts = Counts()
     with _replacing(run_dir) as files:
+        for bad in malformed:
+            files.write("rejected.jsonl", malformed_line(bad))
         for one in curated:
             _count(counts, one)
             if one.split is None:
@@ -122,6 +130,13 @@ def rejected_line(one: Curated) -> dict[str, Any]:
         "completion": completion(best) if best else None,
         "prompt": row.prompt,
     }
+
+
+def malformed_line(bad: BadRecord) -> dict[str, Any]:
+    """The same keys for a record of the source that never became a row."""
+    empty = dict.fromkeys(("id", "group", "step", "reason", "question", "gold", "origin", "samples", "sample"))
+    said = {"step": "source", "reason": bad.reason, "origin": bad.origin, "samples": 0, "verdicts": {}}
+    return {**empty, **said, "completion": None, "prompt": None}
 
 
 def _passed(sample: Sample) -> tuple[bool, int, int]:

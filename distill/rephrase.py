@@ -4,13 +4,14 @@ May be imported by the engine only. Design reason: a rephrasing is asked like an
 under the budget and in the replay; it is used only when `meaning.lost` finds nothing missing.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from distill import meaning
-from distill.recipe import Rephrase
 from distill.errors import together
+from distill.recipe import Rephrase
 from distill.records import Reply, Request, Row
 from distill.sources import Prompt, variant
 from distill.strategies import language_of, render, shipped
@@ -18,11 +19,14 @@ from distill.teachers import AttemptFailed
 from verify.think import normalise
 
 Asking = Callable[[Request], Awaitable[Reply]]
+Sampling = Mapping[str, Any]
 Refused = Callable[[Row, str, str], None]
 """Told the row, the refused text and the reason."""
 
 
-async def variants(row: Row, config: Rephrase, *, ask: Asking, prompt: Prompt, refused: Refused) -> list[Row]:
+async def variants(
+    row: Row, config: Rephrase, *, ask: Asking, sampling: Sampling, prompt: Prompt, refused: Refused
+) -> list[Row]:
     """The row itself and its rephrasings: `per_language` wordings for every language of the recipe.
 
     The original is the first wording in its own language; in a language that the recipe does not name it stays out.
@@ -32,7 +36,13 @@ async def variants(row: Row, config: Rephrase, *, ask: Asking, prompt: Prompt, r
     found = await together(
         [
             _in_language(
-                row, language, config.per_language - (language == own), ask=ask, prompt=prompt, refused=refused
+                row,
+                language,
+                config.per_language - (language == own),
+                ask=ask,
+                sampling=sampling,
+                prompt=prompt,
+                refused=refused,
             )
             for language in config.languages
         ]
@@ -42,31 +52,31 @@ async def variants(row: Row, config: Rephrase, *, ask: Asking, prompt: Prompt, r
 
 
 async def _in_language(
-    row: Row, language: str, wanted: int, *, ask: Asking, prompt: Prompt, refused: Refused
+    row: Row, language: str, wanted: int, *, ask: Asking, sampling: Sampling, prompt: Prompt, refused: Refused
 ) -> list[Row]:
     """Asks for as many as are missing at a time, up to twice the number wanted: refused ones are made up for."""
     texts: list[str] = []
     index, most = 0, 2 * wanted
     while len(texts) < wanted and index < most:
         batch = range(index, min(index + wanted - len(texts), most))
-        replies = await together([_wording(row, language, sample, ask) for sample in batch])
+        replies = await together([_wording(_request(row, language, sample, sampling), ask) for sample in batch])
         index = batch.stop
         for reply in replies:
             _take(reply, row, texts, refused)
     return [_variant(row, text, language, prompt) for text in texts]
 
 
-async def _wording(row: Row, language: str, sample: int, ask: Asking) -> Reply | None:
+async def _wording(request: Request, ask: Asking) -> Reply | None:
     """A reply, or None where the teacher had none: one wording less is no reason to lose the row."""
     try:
-        return await ask(_request(row, language, sample))
+        return await ask(request)
     except AttemptFailed:
         return None
 
 
-def _request(row: Row, language: str, sample: int) -> Request:
+def _request(row: Row, language: str, sample: int, sampling: Sampling) -> Request:
     text = render(shipped("rephrase"), question=row.question, language=language, number=sample)
-    return Request("rephrase", row, [{"role": "user", "content": text}], sample=sample, language=language)
+    return Request("rephrase", row, [{"role": "user", "content": text}], sampling, sample, language)
 
 
 def _take(reply: Reply | None, row: Row, texts: list[str], refused: Refused) -> None:

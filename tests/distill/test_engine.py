@@ -21,16 +21,16 @@ def run(directory: Path, *, listener: Any = None, stop: asyncio.Event | None = N
 
 
 def test_a_run_writes_prompt_and_completion_and_keeps_the_rest_aside(tmp_path: Path) -> None:
-    result = run(tmp_path)
-    assert (result.rows, result.kept, result.dropped, result.failed, result.requests) == (30, 30, 0, 0, 30)
+    result = run(tmp_path, rows=100)
+    assert (result.rows, result.kept, result.dropped, result.failed, result.requests) == (100, 100, 0, 0, 100)
     found = data(result.run_dir)
-    assert len(found) == 30 and all(set(line) == {"prompt", "completion"} for line in found)
+    assert len(found) == 100 and all(set(line) == {"prompt", "completion"} for line in found)
     assert {"prompt": "4+5?", "completion": "<think>\nI add 4 and 5.\n</think>\n\n9"} in found
     for split in ("train", "validation", "test"):
         assert len(lines(result.run_dir / "data" / f"{split}.jsonl")) == len(
             lines(result.run_dir / "provenance" / f"{split}.jsonl")
         )
-    assert result.usage.usd == pytest.approx(0.03) and result.usage.output_tokens == 600
+    assert result.usage.usd == pytest.approx(0.1) and result.usage.output_tokens == 2000
     assert (result.run_dir / "report.html").read_text("utf-8").startswith("<!doctype html>")
 
 
@@ -111,7 +111,7 @@ def test_malformed_rows_are_counted_shown_and_left_out(tmp_path: Path) -> None:
     assert (result.kept, result.bad_rows) == (30, 2)
     [warning] = [event for event in told if isinstance(event, Warned)]
     assert "sums.jsonl:31" in warning.where and "2 malformed rows" in warning.message
-    bad = [line for line in lines(result.run_dir / "rejected.jsonl") if line["outcome"] == "malformed"]
+    bad = [line for line in lines(result.run_dir / "rejected.jsonl") if line["step"] == "source"]
     assert [line["origin"] for line in bad] == ["sums.jsonl:31", "sums.jsonl:32"]
 
 
