@@ -158,7 +158,7 @@ class Pace:
         self._clock, self._sleep = clock, sleep
         self._began = clock()
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._stopping = asyncio.Event()
+        self._resting: set[asyncio.Future[None]] = set()
         self._lost = 0
         self.stopped: DistillError | None = None
         """What stopped it, or None."""
@@ -186,7 +186,8 @@ class Pace:
         """Let nothing more through: whoever waits, for a slot or another try, gets `why`. The first reason stays."""
         if self.stopped is None:
             self.stopped = why
-            self._stopping.set()
+            for sleeper in self._resting:
+                sleeper.cancel()
             self._admit()
 
     async def attempt(self, call: Call) -> Reply:
@@ -249,13 +250,15 @@ class Pace:
         """Wait before another try; a stop ends it at once, and so does the end of the time allowed."""
         if self._budget.minutes is not None:
             seconds = min(seconds, max(0.0, self._began + self._budget.minutes * 60 - self._clock()))
+        if self.stopped is not None:
+            return
         sleeper = asyncio.ensure_future(self._sleep(seconds))
-        stopper = asyncio.ensure_future(self._stopping.wait())
+        self._resting.add(sleeper)
         try:
-            await asyncio.wait({sleeper, stopper}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sleeper})
         finally:
+            self._resting.discard(sleeper)
             sleeper.cancel()
-            stopper.cancel()
 
     def _gave_up(self, failure: AttemptFailed) -> None:
         """One request is lost. Stop, and say why, where that tells something about all of them."""
