@@ -11,12 +11,12 @@ import platform
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from distill import plugins
+from distill import __version__, plugins
 from distill.errors import DistillError, PluginError
 from verify.contract import BUILT_IN, Case, Check, Pool, Status, run_check
 
@@ -105,8 +105,8 @@ def code(recipe: "Recipe") -> list[Finding]:
     named = plugins.user_code(recipe)
     if not named:
         return [Finding("code", "ok", "none but our own")]
-    where = "it runs with your rights; read it before you go on"
-    return [Finding("code", "warn", f"{use}  at `{place}`", (where,)) for place, use in named]
+    *first, last = [Finding("code", "warn", f"{use}  at `{place}`") for place, use in named]
+    return [*first, replace(last, detail=("it would run with your rights: read it first",))]
 
 
 # ---------------------------------------------------------------- rows and prompts
@@ -266,9 +266,8 @@ def environment() -> list[Finding]:
     """The machine, for reports of defects: Python, platform, our version, what is installed beside it."""
     python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     old = sys.version_info < (3, 11)
-    version = importlib.metadata.version("distill-reasoning")
     return [
-        Finding("distill", "ok", version),
+        Finding("distill", "ok", __version__),
         Finding("python", "fail" if old else "ok", python, (), 3 if old else 0),
         *(_installed(group, names) for group, names in _PACKAGES.items()),
         _disk(),

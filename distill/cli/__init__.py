@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from distill import __version__
 from distill.cli.errors import exit_code, is_for_people, render_error, render_unexpected, write_log
 from distill.cli.session import Session
 from distill.errors import UsageError
@@ -142,9 +143,7 @@ NO_COLOR                   no colours
 
 def _print_version(ctx: click.Context, param: click.Parameter, given: bool) -> None:
     if given and not ctx.resilient_parsing:
-        from importlib.metadata import version
-
-        click.echo(f"distill {version('distill-reasoning')}")
+        click.echo(f"distill {__version__}")
         ctx.exit()
 
 

@@ -18,12 +18,15 @@ _RED, _YELLOW, _BLUE, _BOLD, _OFF = "\033[31;1m", "\033[33;1m", "\033[34;1m", "\
 _WIDEST = 110
 """Columns of a source line that are shown; longer ones are cut around the problem."""
 
+_KINDS = {"ContractError": "plugin"}
+"""Names for errors of `verify`, by class name: importing them here would cost every `--help` their imports."""
+
 
 def render_error(error: Any, *, color: bool = False) -> str:
     """The text of any exception that carries `where, cause, help`, without a final line break."""
     if isinstance(error, RecipeError):
         return _render_problems(error.problems, color=color)
-    kind = getattr(error, "kind", "") or type(error).__module__.partition(".")[0]
+    kind = getattr(error, "kind", "") or _KINDS.get(type(error).__name__, "verify")
     lines = [_title("error", kind, str(error), color=color)]
     lines += _facts(error, color=color)
     return "\n".join(lines)

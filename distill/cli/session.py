@@ -52,7 +52,7 @@ class Session:
     def answer(self, text: str) -> None:
         """The command's result for people: stdout, unless `--json` prints an object there."""
         if not self.json:
-            click.echo(text)
+            click.echo(text, color=False if self.no_color or os.environ.get("NO_COLOR") else None)
 
     def object(self, value: Mapping[str, Any]) -> None:
         """The command's result for programs: one JSON object on stdout with `--json`."""
