@@ -86,7 +86,9 @@ class Bound:
         """The identity of a name in this dialect."""
         return self.dialect.fold(name.text, name.quoted)
 
-    def refuse(self, message: str, at: int, *, hint: str = "", kind: type[GraphSqlError] = GraphBindingError) -> NoReturn:
+    def refuse(
+        self, message: str, at: int, *, hint: str = "", kind: type[GraphSqlError] = GraphBindingError
+    ) -> NoReturn:
         """Raise a binding error at an offset of the query."""
         raise kind(message, hint=hint, **place(self.text, at))
 
@@ -275,7 +277,7 @@ def readable(bound: Bound, variable: Variable) -> Mapping[str, str]:
 
 
 def expand_columns(bound: Bound) -> list[Column]:
-    """The columns of COLUMNS with every `v.*` replaced by the variable's properties; all properties where it is absent."""
+    """The columns that come out: every `v.*` becomes the variable's properties, no COLUMNS at all everything."""
     columns: list[Column] = []
     for one in bound.table.columns or _everything(bound):
         if isinstance(one, Column):

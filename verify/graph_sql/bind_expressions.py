@@ -48,7 +48,9 @@ def bind_expressions(bound: Bound) -> None:
         folded = bound.fold(column.name)
         if folded in seen:
             at = column.alias.offset if column.alias else offset_of(column.expression)
-            bound.refuse(f"column `{column.name.text}` comes out twice", at, hint="give one of them another name with AS")
+            bound.refuse(
+                f"column `{column.name.text}` comes out twice", at, hint="give one of them another name with AS"
+            )
         seen.add(folded)
 
 
@@ -193,7 +195,9 @@ class _Checker:
         if variable.iterator and not self.in_columns:
             self.bound.refuse(f"iterator `{variable.shown}` is visible in COLUMNS only", at)
         if variable.group and variable.scope != self.scope and aggregate is None:
-            hint = f"it stands for many elements here: use an aggregate such as COUNT or LISTAGG over `{variable.shown}`"
+            hint = (
+                f"it stands for many elements here: use an aggregate such as COUNT or LISTAGG over `{variable.shown}`"
+            )
             self.bound.refuse(f"`{variable.shown}` is a group variable", at, hint=hint)
         if self.owner is not None and variable.name != self.owner and not self.bound.dialect.takes("outer_reference"):
             hint = "move the condition to the WHERE behind the pattern"
@@ -230,7 +234,7 @@ class _Checker:
         bound = self.bound
         properties = readable(bound, variable)
         folded = bound.fold(name)
-        if folded in properties or not variable.tables and folded in bound.graph.properties(variable.kind):
+        if folded in properties or (not variable.tables and folded in bound.graph.properties(variable.kind)):
             return
         labels = sorted({label.shown for table in variable.tables for label in table.labels.values()})
         lead = f"`{variable.shown}` ({', '.join(labels[:4])}) has"
@@ -282,6 +286,6 @@ class _Checker:
         if not self.in_columns:
             self.bound.refuse(f"{name} can stand in COLUMNS only", at)
         if arguments and not find_variable(self.bound, reference(arguments[0])).iterator:
-            self.bound.refuse(f"{name} takes an iterator variable", at, hint="declare it with ONE ROW PER VERTEX or STEP")
-
-
+            self.bound.refuse(
+                f"{name} takes an iterator variable", at, hint="declare it with ONE ROW PER VERTEX or STEP"
+            )

@@ -108,9 +108,7 @@ class Graph:
 
     def labels(self, kind: str) -> dict[str, str]:
         """Labels of one kind: folded name to the name as written, in order of declaration."""
-        return {
-            label.name: label.shown for table in self.elements(kind).values() for label in table.labels.values()
-        }
+        return {label.name: label.shown for table in self.elements(kind).values() for label in table.labels.values()}
 
     def properties(self, kind: str) -> dict[str, str]:
         """Properties of one kind: folded name to the name as written."""

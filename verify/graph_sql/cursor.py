@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as Reader
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from .dialects import FEATURE_TITLES, RESERVED, Dialect
 from .errors import GraphBindingError, GraphSqlError, GraphSyntaxError, place
@@ -27,7 +27,18 @@ _STRINGS = frozenset({TokenType.STRING, TokenType.RAW_STRING, TokenType.NATIONAL
 _OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _CHAINED = frozenset({TokenType.AND, TokenType.OR, TokenType.NOT, TokenType.CASE, TokenType.UNION, TokenType.SELECT})
-_FULL_WIDTH = {"（": "(", "）": ")", "，": ",", "；": ";", "：": ":", "—": "-", "→": "->", "。": ".", "’": "'", "“": '"'}
+_FULL_WIDTH = {
+    "（": "(",
+    "）": ")",
+    "，": ",",
+    "；": ";",
+    "：": ":",
+    "—": "-",
+    "→": "->",
+    "。": ".",
+    "’": "'",
+    "“": '"',
+}
 
 
 def tokenize(text: str, dialect: Dialect, *, limit: int = MAX_TEXT) -> list[Token]:
@@ -154,7 +165,7 @@ class Cursor:
                 return at
             at += 1
         opened = self.tokens[self.index - 1]
-        self.refuse(f"`{opened.text}` is never closed", opened.start, hint=self.comment_hint(opened.start))
+        self.refuse(f"`{opened.text}` is never closed", opened.start, hint=self.trap_hint())
 
     def require(self, feature: str, at: int, *, hint: str = "") -> None:
         """Refuse a feature that the dialect does not take, at the stage where the dialect itself refuses it."""
@@ -165,7 +176,9 @@ class Cursor:
         kind = GraphSyntaxError if mark == "s" else GraphBindingError
         raise kind(message, hint=hint, **place(self.text, at))
 
-    def refuse(self, message: str, at: int, *, hint: str = "", kind: type[GraphSqlError] = GraphSyntaxError) -> NoReturn:
+    def refuse(
+        self, message: str, at: int, *, hint: str = "", kind: type[GraphSqlError] = GraphSyntaxError
+    ) -> NoReturn:
         """Raise an error at an offset."""
         raise kind(message, hint=hint, **place(self.text, at))
 
@@ -176,25 +189,29 @@ class Cursor:
         if token is not None:
             self._refuse_full_width(token)
         at = self.offset()
-        self.refuse(f"{message}, {found}", at, hint=hint or self.comment_hint(at))
+        self.refuse(f"{message}, {found}", at, hint=hint or self.trap_hint())
 
-    def comment_hint(self, offset: int) -> str:
-        """Explains a `--` that was meant as an arrow and began a comment, when there is one near the place."""
-        ends = [token.end + 1 for token in self.tokens if token.end < offset] or [0]
-        line_start = self.text.rfind("\n", 0, ends[-1]) + 1
-        gap = self.text[ends[-1] : offset] or self.text[line_start:offset]
-        if any(self.text.startswith(arrow, at) for at in _dashes(self.text, ends[-1], offset, gap) for arrow in _ARROWS):
-            return "`--` begins a comment in SQL, so the rest of that line is gone; write `->`, `<-` or `-`"
+    def trap_hint(self) -> str:
+        """Explains what is easily overlooked in the whole text: an arrow that began a comment, full-width signs."""
+        covered = 0
+        for token in [*self.tokens, None]:
+            end = token.start if token is not None else len(self.text)
+            gap = self.text[covered:end]
+            at = gap.find("--")
+            touching = self.text[covered + at - 1 : covered + at] in (")", "]", "<")
+            if at >= 0 and (gap[at + 2 : at + 3] in (">", "(", "[") or touching):
+                return "`--` begins a comment in SQL, so the rest of that line is gone; write `->`, `<-` or `-`"
+            if token is None or token.token_type is TokenType.IDENTIFIER or token.token_type in _STRINGS:
+                covered = end if token is None else token.end + 1
+                continue
+            for sign, plain in _FULL_WIDTH.items():
+                if sign in token.text:
+                    return f"`{sign}` is full-width punctuation, write `{plain}`"
+            covered = token.end + 1
         return ""
 
 
 _CONDITION: Any = exp.Condition
-_ARROWS = ("-->", "--(", "--")
-
-
-def _dashes(text: str, start: int, end: int, gap: str) -> list[int]:
-    at = text.find("--", max(0, start - 2), max(end, start + len(gap)))
-    return [at] if at >= 0 else []
 
 
 def parse_expression(cursor: Cursor, tokens: list[Token], *, statement: bool = False) -> exp.Expr:

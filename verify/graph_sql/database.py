@@ -21,7 +21,7 @@ from .bind_expressions import conditions
 from .catalog import Catalog, ElementTable, Graph, Property, Table, describe
 from .ddl import Script, parse_script
 from .dialects import DIALECTS
-from .errors import GraphBindingError, GraphCannotRun, GraphRunError, GraphSqlError, GraphSyntaxError, place
+from .errors import GraphBindingError, GraphCannotRun, GraphRunError, GraphSqlError, GraphSyntaxError, Place, place
 from .lower import lower_table
 from .lower_expressions import quote
 from .outer import check_bare_limits, check_tables, lower_outer
@@ -288,9 +288,13 @@ def _from_duckdb(error: duckdb.Error, sql: str, *, binding: bool) -> GraphSqlErr
         return GraphCannotRun(f"function `{found[1]}` is not executed here", **_find(sql, found[1]))
     if found := _NO_TABLE.search(text):
         hint = "a variable of a pattern is visible only inside its GRAPH_TABLE; name the column in COLUMNS"
-        return GraphBindingError(f"no table or alias `{found[1]}` in the outer query", hint=hint, **_find(sql, found[1]))
+        return GraphBindingError(
+            f"no table or alias `{found[1]}` in the outer query", hint=hint, **_find(sql, found[1])
+        )
     if found := _NO_FIELD.search(text):
-        return GraphBindingError(f"`{found[1]}` has no column `{found[2]}`", hint=_candidates(text), **_find(sql, found[2]))
+        return GraphBindingError(
+            f"`{found[1]}` has no column `{found[2]}`", hint=_candidates(text), **_find(sql, found[2])
+        )
     if found := _NO_COLUMN.search(text):
         return GraphBindingError(f"no column `{found[1]}`", hint=_candidates(text), **_find(sql, found[1]))
     first = text.split("\n")[0]
@@ -305,6 +309,6 @@ def _candidates(text: str) -> str:
     return f"there is {', '.join(names)}" if names else ""
 
 
-def _find(sql: str, name: str) -> dict[str, int]:
+def _find(sql: str, name: str) -> Place:
     found = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE))
     return place(sql, found[-1].start()) if found else {}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from .catalog import Catalog, ForeignKey, Graph, Table, TableColumn
 from .cursor import Cursor, parse_expression, tokenize
@@ -100,7 +100,8 @@ def _read_table_statement(at: Cursor, script: Script) -> None:
 
 
 def _checked_insert(insert: exp.Insert, at: Cursor, script: Script) -> exp.Insert:
-    name = fold(insert.find(exp.Table).this if insert.find(exp.Table) else None, at.dialect)
+    target = insert.find(exp.Table)
+    name = fold(target.this if target is not None else None, at.dialect)
     if name not in script.tables:
         at.refuse(f"no table `{name}` to insert into", at.offset(), kind=GraphBindingError)
     if not isinstance(insert.expression, exp.Values):

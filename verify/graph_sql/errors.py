@@ -5,6 +5,8 @@ Design reason: the text of these errors goes back to a model as repair feedback,
 error and not only part of its message.
 """
 
+from typing import TypedDict
+
 
 class GraphSqlError(Exception):
     """A query or script that is refused. `line` and `column` count from 1; both are 0 where no place is known."""
@@ -51,7 +53,7 @@ class GraphBindingError(GraphSqlError):
     stage = "binding"
 
 
-class GraphCannotRun(GraphSqlError):
+class GraphCannotRun(GraphSqlError):  # noqa: N818  (it is no fault of the query)
     """A good query that the embedded database cannot execute; says nothing about right or wrong."""
 
     stage = "cannot run"
@@ -63,8 +65,15 @@ class GraphRunError(GraphSqlError):
     stage = "execution"
 
 
-def place(text: str, offset: int) -> dict[str, int]:
-    """Line and column (from 1) of an offset, as keyword arguments for an error; empty for a negative offset."""
+class Place(TypedDict, total=False):
+    """Keyword arguments that tell an error its place."""
+
+    line: int
+    column: int
+
+
+def place(text: str, offset: int) -> Place:
+    """Line and column (from 1) of an offset; empty for a negative offset."""
     if offset < 0:
         return {}
     before = text[:offset]

@@ -1,8 +1,8 @@
 """From a bound pattern to plain joins: quantifiers unrolled, elements given slots, element tables assigned to slots.
 
 May be imported by `lower`; imports nothing heavy.
-Design reason: a pattern means the union, with duplicates, over all lengths of its quantifiers and all choices of element
-tables; each of these is one flat join, and nothing is left to be understood afterwards.
+Design reason: a pattern means the union, with duplicates, over all lengths of its quantifiers and all choices of
+element tables; each of these is one flat join, and nothing is left to be understood afterwards.
 """
 
 from collections.abc import Iterator

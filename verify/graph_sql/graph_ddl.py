@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from .adapt import adapt
 from .catalog import ElementLabel, ElementTable, End, Graph, Property, Table
@@ -97,7 +97,9 @@ class _GraphParser:
         if folded in self.vertices or folded in self.edges:
             self._refuse(f"`{alias.text}` is declared twice in the graph", alias, hint="give one of them an alias")
         key = self._key(table, alias)
-        source, destination = (self._end(table, "SOURCE"), self._end(table, "DESTINATION")) if kind == "edge" else (None, None)
+        source, destination = (
+            (self._end(table, "SOURCE"), self._end(table, "DESTINATION")) if kind == "edge" else (None, None)
+        )
         listed = self._labels(table, alias)
         element = _element(folded, alias, kind, table, key, source, destination, listed, self.at)
         (self.vertices if kind == "vertex" else self.edges)[folded] = element
@@ -156,7 +158,9 @@ class _GraphParser:
         fitting = [one for one in table.foreign_keys if one.table == vertex.table]
         if len(fitting) != 1:
             what = "no foreign key" if not fitting else "more than one foreign key"
-            self._refuse(f"`{table.shown}` has {what} to `{name.text}`", name, hint=f"write {word} KEY (…) REFERENCES …")
+            self._refuse(
+                f"`{table.shown}` has {what} to `{name.text}`", name, hint=f"write {word} KEY (…) REFERENCES …"
+            )
         return End(vertex.name, fitting[0].columns, fitting[0].referenced or target.primary_key)
 
     # ---------------------------------------------------------------- labels and properties

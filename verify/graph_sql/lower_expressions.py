@@ -227,7 +227,7 @@ def _match_number(scope: Scope) -> str:
 # ---------------------------------------------------------------- aggregates over group variables
 
 
-_ON_LISTS = {exp.Sum: "list_sum", exp.Avg: "list_avg", exp.Min: "list_min", exp.Max: "list_max"}
+_ON_LISTS: dict[type[Expr], str] = {exp.Sum: "list_sum", exp.Avg: "list_avg", exp.Min: "list_min", exp.Max: "list_max"}
 
 
 def _aggregate(node: Expr, scope: Scope) -> str:

@@ -116,7 +116,7 @@ def _row_limit(condition: Expr) -> int | None:
 def _with_ties(query: exp.Query) -> None:
     fetch = query.args.get("limit")
     options = fetch.args.get("limit_options") if isinstance(fetch, exp.Fetch) else None
-    if options is None:
+    if fetch is None or options is None:
         return
     if options.args.get("percent"):
         raise GraphCannotRun("FETCH FIRST … PERCENT is not executed here")

@@ -7,7 +7,7 @@ graph-like ever enters sqlglot, compiled or not.
 """
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from .cursor import Cursor, parse_expression, tokenize
 from .dialects import DIALECTS, Dialect
@@ -61,7 +61,9 @@ def _cut_out(tokens: list[Token], text: str, rules: Dialect) -> tuple[list[Token
             if cursor.words("GRAPH", "TABLE") and cursor.kind(2) is T.L_PAREN:
                 cursor.refuse("GRAPH_TABLE is written with an underscore", token.start)
             if cursor.word() == "MATCH" and cursor.kind(1) is T.L_PAREN and rules.reader == "oracle":
-                cursor.refuse_here("MATCH stands outside GRAPH_TABLE", hint="write GRAPH_TABLE ( graph MATCH … COLUMNS (…) )")
+                cursor.refuse_here(
+                    "MATCH stands outside GRAPH_TABLE", hint="write GRAPH_TABLE ( graph MATCH … COLUMNS (…) )"
+                )
             outer.append(token)
             cursor.index += 1
     return outer, tables
@@ -108,7 +110,9 @@ def check_is(node: exp.Is, cursor: Cursor) -> None:
 
 
 def _offset_of(node: exp.Expr) -> int:
-    starts = [start for one in node.find_all(exp.Identifier, exp.Literal) if (start := one.meta.get("start")) is not None]
+    starts = [
+        start for one in node.find_all(exp.Identifier, exp.Literal) if (start := one.meta.get("start")) is not None
+    ]
     return min(starts, default=-1)
 
 

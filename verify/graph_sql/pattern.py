@@ -6,7 +6,7 @@ since the reader of the message is often the model that wrote the query.
 """
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from .cursor import Cursor, parse_expression
 from .errors import GraphBindingError
@@ -45,6 +45,18 @@ _FOREIGN = {
     "GROUP": "put GROUP BY behind the outer query",
     "WITH": "there is no WITH inside GRAPH_TABLE",
 }
+
+_CLAUSES = (
+    ("COLUMNS",),
+    ("ONE", "ROW", "PER"),
+    ("RETURN",),
+    ("OPTIONAL",),
+    ("MATCH",),
+    ("ORDER", "BY"),
+    ("GROUP", "BY"),
+    ("LIMIT",),
+)
+"""What ends the WHERE behind the patterns: the clauses that follow, and those that writers put there by mistake."""
 
 
 def parse_graph_table(cursor: Cursor, placeholder: str) -> GraphTable:
@@ -406,9 +418,7 @@ class _GraphTableParser:
             if kind in (T.L_PAREN, T.L_BRACKET, T.L_BRACE):
                 at.index += 1
                 at.index = at.span_to_close()
-            elif at.words("ONE", "ROW", "PER") or (at.word() == "COLUMNS" and at.kind(-1) is not T.DOT):
-                return at.index
-            elif at.word() in ("RETURN", "OPTIONAL", "MATCH", "ORDER", "GROUP", "LIMIT") and at.kind(-1) is not T.DOT:
+            elif at.kind(-1) is not T.DOT and any(at.words(*words) for words in _CLAUSES):
                 return at.index
             at.index += 1
         return close
@@ -424,7 +434,11 @@ class _GraphTableParser:
         parsed = parse_expression(at, fuse_predicates(at, tokens))
         for node in parsed.walk():
             if isinstance(node, exp.Is) and not isinstance(node.expression, (exp.Null, exp.Boolean, exp.JSON)):
-                at.refuse("IS must be followed by NULL, TRUE or FALSE", tokens[0].start, hint="a label stands behind the variable: (v IS label WHERE …)")
+                at.refuse(
+                    "IS must be followed by NULL, TRUE or FALSE",
+                    tokens[0].start,
+                    hint="a label stands behind the variable: (v IS label WHERE …)",
+                )
             if isinstance(node, exp.Window):
                 at.refuse("a window function cannot stand inside GRAPH_TABLE", tokens[0].start, kind=GraphBindingError)
         return parsed
@@ -443,7 +457,9 @@ class _GraphTableParser:
         elif at.take_words("STEP"):
             iterators, kind = self._iterators(3), "step"
         else:
-            at.refuse_here("expected MATCH, VERTEX or STEP", hint="ONE ROW PER VERTEX (v) or ONE ROW PER STEP (v1, e, v2)")
+            at.refuse_here(
+                "expected MATCH, VERTEX or STEP", hint="ONE ROW PER VERTEX (v) or ONE ROW PER STEP (v1, e, v2)"
+            )
         path = None
         if at.kind() is T.IN:
             at.require("rows_path", at.offset())

@@ -5,7 +5,7 @@ Design reason: `v IS SOURCE OF e` and `v IS LABELED l` are no expressions to sql
 extended; as tokens of a call under a name with blanks they pass it, keep their positions, and no user can write them.
 """
 
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from .cursor import Cursor
 

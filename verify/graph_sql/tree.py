@@ -5,8 +5,8 @@ Design reason: sqlglot's classes cannot be subclassed when they are compiled, an
 and rewrite as a value of its own than as a foreign node.
 
 Conventions inside expressions: a property is `exp.Column(table=variable, this=property)`. Element functions are
-`exp.Anonymous` under their upper-case name (`VERTEX_ID`, `VERTEX_EQUAL`, `PROPERTY_EXISTS`, `BINDING_COUNT`, `MATCHNUM`,
-`ELEMENT_NUMBER`, …). The predicates are `exp.Anonymous` too, under names no user can write: `IS SOURCE OF`,
+`exp.Anonymous` under their upper-case name (`VERTEX_ID`, `VERTEX_EQUAL`, `PROPERTY_EXISTS`, `BINDING_COUNT`,
+`MATCHNUM`, `ELEMENT_NUMBER`, …). The predicates are `exp.Anonymous` too, under names no user can write: `IS SOURCE OF`,
 `IS NOT SOURCE OF`, `IS DESTINATION OF`, `IS NOT DESTINATION OF` (vertex, edge), `IS LABELED` and `IS NOT LABELED`
 (element, label, further alternatives…). Their arguments are `exp.Column` without a table.
 """
