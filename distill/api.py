@@ -8,7 +8,7 @@ listener and raises errors that carry cause and help.
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from distill import engine
 from distill.artifacts import recipe_of, strategy_of
@@ -17,6 +17,9 @@ from distill.events import Listener, Result
 from distill.ledger import LedgerView
 from distill.recipe import Recipe, load_recipe
 from distill.records import Settled
+
+if TYPE_CHECKING:
+    from distill.readiness import Finding
 
 T = TypeVar("T")
 AnyRecipe = Recipe | str | Path | Mapping[str, Any]
@@ -38,7 +41,7 @@ async def run_async(
     recipe: AnyRecipe, *, run_dir: str | Path | None = None, fresh: bool = False, on_event: Listener | None = None
 ) -> Result:
     """`run` for callers that have an event loop; cancelling it keeps every reply that had arrived."""
-    return await engine.run(_loaded(recipe), run_dir=_path(run_dir), fresh=fresh, **_listening(on_event))
+    return await engine.run(_loaded(recipe), run_dir=_path(run_dir), fresh=fresh, listener=on_event or engine.nobody)
 
 
 def preview(
@@ -46,7 +49,8 @@ def preview(
 ) -> list[Settled]:
     """The first questions through the whole pipeline, without a dataset; a later run reuses the replies."""
     return _blocking(
-        "preview", engine.preview(_loaded(recipe), rows=rows, run_dir=_path(run_dir), **_listening(on_event))
+        "preview",
+        engine.preview(_loaded(recipe), rows=rows, run_dir=_path(run_dir), listener=on_event or engine.nobody),
     )
 
 
@@ -54,12 +58,12 @@ def recheck(run_dir: str | Path, recipe: AnyRecipe | None = None, *, on_event: L
     """Judge and curate a run anew without the teacher: by its own recipe, or by another one."""
     directory = Path(run_dir)
     chosen = recipe_of(directory) if recipe is None else _loaded(recipe)
-    return _blocking("recheck", engine.recheck(chosen, run_dir=directory, **_listening(on_event)))
+    return _blocking("recheck", engine.recheck(chosen, run_dir=directory, listener=on_event or engine.nobody))
 
 
-def check(recipe: AnyRecipe, *, online: bool = False) -> list[Any]:
+def check(recipe: AnyRecipe, *, online: bool = False) -> "list[Finding]":
     """Whether a recipe is ready to run: the lines that `distill check` prints."""
-    from distill.check import check_recipe
+    from distill.readiness import check_recipe
 
     return check_recipe(_loaded(recipe), online=online)
 
@@ -103,10 +107,6 @@ def _loaded(recipe: AnyRecipe) -> Recipe:
 
 def _path(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
-
-
-def _listening(on_event: Listener | None) -> dict[str, Listener]:
-    return {} if on_event is None else {"listener": on_event}
 
 
 def _blocking(name: str, call: Coroutine[Any, Any, T]) -> T:

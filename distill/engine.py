@@ -47,7 +47,7 @@ SHOWN_BAD_ROWS = 1000
 """Malformed rows kept with their place; beyond that they are only counted."""
 
 
-def _nobody(event: Event) -> None:
+def nobody(event: Event) -> None:
     """Listens to nothing."""
 
 
@@ -299,7 +299,7 @@ async def run(
     run_dir: Path | None = None,
     fresh: bool = False,
     salvage: bool = False,
-    listener: Listener = _nobody,
+    listener: Listener = nobody,
     stop: asyncio.Event | None = None,
 ) -> Result:
     """Run a recipe to its end, or to a limit, and write everything that its ledger says into the run directory.
@@ -316,7 +316,7 @@ async def run(
             return await _ended(work, directory)
 
 
-async def recheck(recipe: Recipe, *, run_dir: Path, listener: Listener = _nobody) -> Result:
+async def recheck(recipe: Recipe, *, run_dir: Path, listener: Listener = nobody) -> Result:
     """Judge and curate the rows of an existing run anew, by this recipe, without asking the teacher anything.
 
     The generation before stays in the ledger for comparison.
@@ -330,7 +330,7 @@ async def recheck(recipe: Recipe, *, run_dir: Path, listener: Listener = _nobody
 
 
 async def preview(
-    recipe: Recipe, *, rows: int = 5, run_dir: Path | None = None, listener: Listener = _nobody
+    recipe: Recipe, *, rows: int = 5, run_dir: Path | None = None, listener: Listener = nobody
 ) -> list[Settled]:
     """The first `rows` questions through the whole pipeline, nothing settled; a later run reuses the replies."""
     with Ledger.open(run_dir or runs_home() / recipe.name) as ledger:
@@ -351,7 +351,7 @@ def runs_home() -> Path:
 
 @asynccontextmanager
 async def conducting(
-    recipe: Recipe, ledger: Ledger, *, listener: Listener = _nobody, frozen: bool = False
+    recipe: Recipe, ledger: Ledger, *, listener: Listener = nobody, frozen: bool = False
 ) -> AsyncIterator[Run]:
     """Everything a run needs, built from its recipe and let go of at the end. `frozen` never asks the teacher."""
     teacher = plugins.build("teacher", recipe.teacher, base=recipe.base)

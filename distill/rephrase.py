@@ -106,7 +106,8 @@ def literals(answer: str) -> frozenset[str]:
     if "'" not in answer:
         return frozenset()
     from sqlglot.errors import SqlglotError
-    from sqlglot.tokens import Tokenizer, TokenType
+    from sqlglot.tokenizer_core import TokenType
+    from sqlglot.tokens import Tokenizer
 
     try:
         tokens = Tokenizer().tokenize(answer)

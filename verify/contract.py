@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, get_args, get_type_hints
+from typing import Any, Protocol, TypeVar, get_args, get_type_hints, overload
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -108,19 +108,26 @@ class Tag:
 
 
 VerifierFunction = Callable[..., Verdict]
+F = TypeVar("F", bound=VerifierFunction)
 
 
-def verifier(
-    function: VerifierFunction | None = None, *, isolated: bool = True, needs_gold: bool = False, timeout: float = 10.0
-) -> Any:
+@overload
+def verifier(function: F) -> F: ...
+
+
+@overload
+def verifier(*, isolated: bool = True, needs_gold: bool = False, timeout: float = 10.0) -> Callable[[F], F]: ...
+
+
+def verifier(function: Any = None, *, isolated: bool = True, needs_gold: bool = False, timeout: float = 10.0) -> Any:
     """Tag a function `(case, *, options) -> Verdict` as a verifier; the function itself is returned unchanged.
 
     `isolated` runs it in a worker process with a memory limit and a hard kill after `timeout` seconds (the default,
     since most verifiers execute something a model wrote); `needs_gold` answers `skip` for rows without a reference.
     """
 
-    def tag(target: VerifierFunction) -> VerifierFunction:
-        target.__verifier__ = Tag(isolated, needs_gold, timeout)  # type: ignore[attr-defined]
+    def tag(target: Any) -> Any:
+        target.__verifier__ = Tag(isolated, needs_gold, timeout)
         return target
 
     return tag if function is None else tag(function)
@@ -282,8 +289,12 @@ def fill_options(
     }
 
 
+@lru_cache(maxsize=256)
 def source_digest(function: Callable[..., Any]) -> str:
-    """A digest of the code a plug-in's result depends on: its file, or for our own verifiers the whole package."""
+    """A digest of the code a plug-in's result depends on: its file, or for our own verifiers the whole package.
+
+    Cached per function: a loaded function does not change, an edited file is loaded as another one.
+    """
     file = Path(inspect.getfile(function))
     root = Path(__file__).parent
     paths = sorted(root.rglob("*.py")) if file.is_relative_to(root) else [file]

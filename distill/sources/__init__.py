@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from distill import plugins
 from distill.errors import SourceError, boundary
@@ -22,7 +22,9 @@ from verify.contract import ContractError, did_you_mean
 Prompt = Callable[[str, Mapping[str, Any]], str]
 """Turns a bare question and the row's meta into what the student sees."""
 
-NAMES = {
+Field = Literal["prompt", "answer", "reasoning", "category"]
+
+NAMES: dict[Field, tuple[str, ...]] = {
     "prompt": ("prompt", "question"),
     "answer": ("answer",),
     "reasoning": ("reasoning",),
@@ -119,7 +121,7 @@ def prompt_of(config: SourceConfig, base: Path) -> Prompt:
     return guarded
 
 
-def to_row(record: Record | BadRecord, fields: Mapping[str, str], prompt: Prompt) -> Row | BadRecord:
+def to_row(record: Record | BadRecord, fields: Mapping[Field, str], prompt: Prompt) -> Row | BadRecord:
     """The row that a record says, or why it says none. `fields` maps our names to the source's columns."""
     if isinstance(record, BadRecord):
         return record
@@ -175,7 +177,7 @@ def variant(
     )
 
 
-def _column(name: str, record: Mapping[str, Any], fields: Mapping[str, str]) -> str | None:
+def _column(name: Field, record: Mapping[str, Any], fields: Mapping[Field, str]) -> str | None:
     wanted = (fields[name],) if name in fields else NAMES[name]
     return next((column for column in wanted if column in record), None)
 

@@ -36,7 +36,7 @@ def write_recipe(directory: Path, url: str, *, concurrency: Any) -> Path:
 
 
 def start(recipe: Path, *flags: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "distill", "run", str(recipe), "--json", "--display", "json", *flags]
+    command = [sys.executable, "-m", "distill", "run", str(recipe), "--json", *flags]
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -102,13 +102,12 @@ def test_killed_at_random_points_and_continued(tmp_path: Path, concurrency: Any)
 def test_killed_while_writing_the_dataset(tmp_path: Path) -> None:
     with Loopback() as server:
         recipe = write_recipe(tmp_path, server.url, concurrency=8)
-        process = start(recipe)
-        assert process.stderr is not None
-        for line in process.stderr:
-            if '"curate"' in line:
-                process.kill()
-        process.wait(timeout=60)
-        process.stdout and process.stdout.close()
+        with start(recipe, "--display", "json") as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if '"curate"' in line:
+                    process.kill()
+        assert process.returncode == -signal.SIGKILL
         assert len(server.calls) == ROWS
         result = finish(recipe)
         assert (result["requests"], result["kept"], len(server.calls)) == (0, ROWS, ROWS)
