@@ -68,8 +68,10 @@ class Line(BaseModel):
 
     def reply(self) -> Reply:
         """The reply as a server would have sent it."""
-        message = self.message or {"role": "assistant", "content": self.content, "reasoning": self.reasoning}
-        return Reply({name: part for name, part in message.items() if part is not None}, self.finish, model="replay")
+        if self.message is not None:
+            return Reply(self.message, self.finish, model="replay")
+        parts = {"role": "assistant", "content": self.content, "reasoning": self.reasoning}
+        return Reply({name: part for name, part in parts.items() if part is not None}, self.finish, model="replay")
 
 
 class ReplayTeacher:
