@@ -43,6 +43,9 @@ BATCH = 256
 WINDOW = 1024
 """Rows under way at a time where the number of requests is found while running."""
 
+COUNTED = ("read", "settled", "kept", "dropped", "failed")
+"""What a run counts itself; the rest of its progress is known to `ask` and `pace`."""
+
 SHOWN_BAD_ROWS = 1000
 """Malformed rows kept with their place; beyond that they are only counted."""
 
@@ -95,9 +98,8 @@ class Run:
         """Judge rows of the ledger anew, wordings and positions as they were."""
         async with self._lives() as start:
             async for position, row in _in_batches(rows):
+                self._count(read=1)
                 await start(self.one(row, position))
-                if self.stopped_by:
-                    break
 
     @asynccontextmanager
     async def _lives(self) -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], Awaitable[None]]]:
@@ -126,7 +128,9 @@ class Run:
 
     async def life(self, position: int, row: Row, prompt: Prompt) -> None:
         """From a source row to settled: its wordings, and each of them answered, verified and settled."""
-        for number, wording in enumerate(await self.wordings(row, prompt)):
+        wordings = await self.wordings(row, prompt)
+        self._count(read=len(wordings))
+        for number, wording in enumerate(wordings):
             await self.one(wording, (position, number))
 
     async def one(self, row: Row, position: tuple[int, int]) -> None:
@@ -203,22 +207,18 @@ class Run:
         self.listener(RowSettled(settled.row.id, settled.outcome, settled.reason))
 
     def _count(self, **more: int) -> None:
+        """Add to the counts and tell everybody where the run stands."""
         now = self.progress
-        counts = {name: getattr(now, name) + more.get(name, 0) for name in ("settled", "kept", "dropped", "failed")}
-        self.progress = self.snapshot(**counts)
-        self.listener(self.progress)
-
-    def snapshot(self, **counts: Any) -> Progress:
-        """The progress as it is now, with `counts` put in."""
-        return Progress(
+        self.progress = Progress(
+            **{name: getattr(now, name) + more.get(name, 0) for name in COUNTED},
             requests=self.ask.requests,
             replayed=self.ask.replayed,
             in_flight=self.pace.in_flight,
             limit=self.pace.limit,
             usage=self.ask.usage,
             seconds=time.monotonic() - self.started,
-            **counts,
         )
+        self.listener(self.progress)
 
     def _refused(self, row: Row, text: str, reason: str) -> None:
         self.refused[reason.partition(" `")[0]] += 1
