@@ -61,6 +61,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
     """Seconds before anything is sent."""
+    crowd: int = 0
+    """Send nothing before so many requests are in flight at once."""
     raw: bool = False
     """Write `body` to the wire as it is, status line included, then close."""
     hang: bool = False
@@ -146,6 +148,7 @@ class Loopback:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Event | None = None
+        self._arrivals = asyncio.Condition()
 
     @property
     def url(self) -> str:
@@ -196,9 +199,15 @@ class Loopback:
             answer = self.script(call)
             if answer.delay or self._delay:
                 await asyncio.sleep(answer.delay or self._delay)
+            await self._crowd(answer.crowd)
             return await self._send(request, call, answer)
         finally:
             self.in_flight -= 1
+
+    async def _crowd(self, wanted: int) -> None:
+        async with self._arrivals:
+            self._arrivals.notify_all()
+            await self._arrivals.wait_for(lambda: self.most_in_flight >= wanted)
 
     async def _send(self, request: web.Request, call: Call, answer: Answer) -> web.StreamResponse:
         if answer.raw:

@@ -4,11 +4,12 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
@@ -95,6 +96,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional={name: json_values for name in ("choices", "usage", "error", "model")}))
 def test_any_json_is_a_reply_or_a_failed_attempt(body: dict[str, Any]) -> None:
     try:
@@ -105,6 +107,7 @@ def test_any_json_is_a_reply_or_a_failed_attempt(body: dict[str, Any]) -> None:
         assert isinstance(reply.message, dict)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(300, 599))
 def test_any_body_of_a_failure_is_named(body: bytes, status: int) -> None:
     error = read_failure(status, {}, body, who="x")
@@ -112,6 +115,7 @@ def test_any_body_of_a_failure_is_named(body: bytes, status: int) -> None:
     assert str(error).isprintable()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["prompt_tokens", "output_tokens", "total_tokens"]), json_values))
 def test_usage_is_never_negative(usage: dict[str, Any]) -> None:
     counted = read_usage(usage, price=Price(input=1, output=1))
@@ -119,6 +123,7 @@ def test_usage_is_never_negative(usage: dict[str, Any]) -> None:
     assert counted.reasoning_tokens <= counted.output_tokens
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_hint_how_long_to_wait_is_a_number_or_none(text: str) -> None:
     for name in ("retry-after-ms", "Retry-After", "x-ratelimit-reset-tokens"):
@@ -160,9 +165,9 @@ def test_connections_are_reused_and_not_limited_to_aiohttps_hundred() -> None:
         await asyncio.gather(*(teacher.attempt(request(str(n))) for n in range(150)))
         await teacher.close()
 
-    with Loopback(lambda call: completion("4", delay=0.3)) as server:
+    with Loopback(lambda call: replace(WHOLE, crowd=150)) as server:
         asyncio.run(many(server.url))
-    assert server.most_in_flight > 100
+    assert server.most_in_flight == 150
 
 
 @pytest.mark.parametrize(
@@ -243,7 +248,7 @@ FAULTS: dict[str, tuple[Answer, str, str]] = {
     "length too long": (raw(on_the_wire(WHOLE, length=99999)), "connection", "the connection broke in the middle"),
     "length too short": (raw(on_the_wire(WHOLE, length=100)), "body", ""),
     "not HTTP": (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), "body", "the rules of HTTP"),
-    "hangs before the response": (raw(b"", hang=True), "timeout", "no whole reply within 0.5 s"),
+    "hangs before the response": (raw(b"", hang=True), "timeout", "no whole reply within 0.3 s"),
     "hangs in the body": (raw(on_the_wire(WHOLE, cut=300), hang=True), "timeout", "silence for 0.2 s"),
     "not gzip": (Answer(b"no", 200, {"Content-Encoding": "gzip"}), "connection", ""),
     "HTML": (Answer(b"<html>Sign in</html>", 200, {"Content-Type": "text/html"}), "body", "HTML"),
@@ -253,11 +258,18 @@ FAULTS: dict[str, tuple[Answer, str, str]] = {
 }
 
 
+PATIENCE: dict[str, dict[str, Any]] = {
+    "hangs before the response": {"timeout": 0.3},
+    "hangs in the body": {"idle_timeout": 0.2},
+}
+"""Options of the teacher for faults that only end by waiting; no other test depends on how fast anything is."""
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_a_failed_attempt_worth_another(name: str) -> None:
     answer, kind, cause = FAULTS[name]
     with Loopback(lambda call: answer if call.number == 0 else completion("fine")) as server:
-        error = failed(server, timeout=0.5, idle_timeout=0.2)
+        error = failed(server, **PATIENCE.get(name, {}))
         assert ask(server).message["content"] == "fine"
     assert (error.kind, error.retry, error.fatal) == (kind, True, False)
     assert cause in error.cause
@@ -269,7 +281,7 @@ def test_the_same_session_goes_on_after_a_fault(name: str) -> None:
     answer = FAULTS[name][0]
 
     async def twice(url: str) -> str:
-        teacher = OpenAITeacher(model="loopback", base_url=url, timeout=0.5, idle_timeout=0.2)
+        teacher = OpenAITeacher(model="loopback", base_url=url, **PATIENCE.get(name, {}))
         try:
             with pytest.raises(AttemptFailed):
                 await teacher.attempt(request())

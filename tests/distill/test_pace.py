@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.errors import DistillError, Stopped, TeacherError
@@ -196,6 +196,7 @@ def test_the_limit_can_be_set_while_running() -> None:
     asyncio.run(story())
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["start", "cancel", "let one go", "raise limit", "lower limit"]), max_size=30))
 def test_no_slot_is_ever_lost_or_made(steps: list[str]) -> None:
     async def story() -> None:
