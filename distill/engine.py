@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +74,10 @@ class Run:
     bad_rows: int = 0
     repeated: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    unworded: int = 0
+    """Source rows under way whose number of wordings is not known yet."""
+    exhausted: bool = False
+    """Whether the source has been read to its end."""
     stopped_by: str | None = None
     full: DiskFull | None = None
 
@@ -89,10 +93,12 @@ class Run:
                 elif not self.ledger.admit(item.row.id):
                     self.repeated += 1
                 else:
+                    self.unworded += 1
                     await start(self.life(position, item.row, item.prompt))
                     position += 1
                 if self.stopped_by:
                     break
+            self.exhausted = self.stopped_by is None
 
     async def stored_rows(self, rows: Iterator[tuple[tuple[int, int], Row]]) -> None:
         """Judge rows of the ledger anew, wordings and positions as they were."""
@@ -129,6 +135,7 @@ class Run:
     async def life(self, position: int, row: Row, prompt: Prompt) -> None:
         """From a source row to settled: its wordings, and each of them answered, verified and settled."""
         wordings = await self.wordings(row, prompt)
+        self.unworded -= 1
         self._count(read=len(wordings))
         for number, wording in enumerate(wordings):
             await self.one(wording, (position, number))
@@ -218,6 +225,8 @@ class Run:
             usage=self.ask.usage,
             seconds=time.monotonic() - self.started,
         )
+        if self.exhausted and not self.unworded:
+            self.progress = replace(self.progress, total=self.progress.read)
         self.listener(self.progress)
 
     def _refused(self, row: Row, text: str, reason: str) -> None:
