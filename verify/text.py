@@ -32,7 +32,7 @@ def normal(text: str, *, ignore_case: bool = True) -> str:
     return text.casefold() if ignore_case else text
 
 
-@verifier(isolated=False, needs_gold=True)  # type: ignore[untyped-decorator]
+@verifier(isolated=False, needs_gold=True)
 def exact(case: Case, *, ignore_case: bool = True, normalise: bool = True) -> Verdict:
     """Whether the answer is the reference, as text. `normalise: false` compares character by character."""
     answer, gold = case.answer, strip(case.gold or "")

@@ -369,7 +369,7 @@ def leak(thinking: str, question: str = "") -> str:
 # ---------------------------------------------------------------- the verifier
 
 
-@verifier(isolated=False)  # type: ignore[untyped-decorator]
+@verifier(isolated=False)
 def think(
     case: Case,
     *,
