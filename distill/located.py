@@ -51,15 +51,21 @@ class Document:
 
     def problem(self, place: Place, message: str, *, help: str = "", key: bool = False) -> Problem:
         """A problem at `place`: under its key when `key`, else under its value, else at the nearest place above it."""
-        for size in range(len(place), 0, -1):
-            flag = self.flags.get(place[:size])
-            if flag:
-                return Problem(message, file=flag, help=help)
+        flag = self._flag(place)
+        if flag:
+            return Problem(message, file=flag, help=help)
         span = (self.keys if key else self.values).get(place) or self._nearest(place)
         if span is None:
             return Problem(message, file=self.file, help=help)
         source = self.lines[span.line - 1] if span.line <= len(self.lines) else ""
         return Problem(message, self.file, span.line, span.column, span.length, source, help)
+
+    def _flag(self, place: Place) -> str:
+        """The flag that set `place`, something above it, or something below that made it."""
+        for at, flag in self.flags.items():
+            if place[: len(at)] == at or (place and at[: len(place)] == place and place not in self.keys):
+                return flag
+        return ""
 
     def _nearest(self, place: Place) -> Span | None:
         for size in range(len(place), 0, -1):
@@ -147,6 +153,9 @@ def _syntax(error: yaml.MarkedYAMLError, document: Document) -> Problem:
     return Problem(f"not YAML: {what}", document.file, line, column, 1, source, help)
 
 
+_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float", "map", "seq"))
+
+
 class _Builder:
     """Turns composed nodes into plain values and notes where each stands."""
 
@@ -159,6 +168,9 @@ class _Builder:
         if self.count > MOST_VALUES or len(place) > DEEPEST:
             raise RecipeError([self._at(node, "too many values, or nested too deeply; are aliases multiplying?")])
         self.document.values[place] = _span(node)
+        if node.tag not in _TAGS:
+            self.document.problems.append(self._at(node, f"the tag `{node.tag}` is not allowed in a recipe"))
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
@@ -196,8 +208,6 @@ class _Builder:
                     return float(text.replace("_", ""))
         except ValueError as error:
             self.document.problems.append(self._at(node, f"not a number: {error}"))
-            return None
-        self.document.problems.append(self._at(node, f"the tag `{node.tag}` is not allowed in a recipe"))
         return None
 
     def _at(self, node: yaml.Node, message: str) -> Problem:

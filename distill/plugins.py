@@ -87,6 +87,14 @@ def locate(kind: Kind, use: str) -> str:
     return spec
 
 
+def load(kind: Kind, use: str, *, base: Path | None = None) -> Any:
+    """The function or class that `use` names, imported. Raises PluginError when it is not there or importing fails."""
+    try:
+        return resolve(locate(kind, use), base=base)
+    except ContractError as error:
+        raise PluginError(str(error), where=error.where, cause=error.cause, help=error.help) from error
+
+
 def is_shipped(kind: Kind, use: str) -> bool:
     """Whether `use` names code of this distribution, which loading a recipe may import."""
     if ":" not in use:
@@ -177,7 +185,7 @@ def build(kind: Kind, section: Section, *, base: Path, where: str = "") -> Any:
     try:
         if kind == "verifier":
             return _build_check(section, base)
-        function = resolve(locate(kind, section.use), base=base)
+        function = load(kind, section.use, base=base)
         bound = bind_options(function, section.options, where=where or section.use)
         return _finish(kind, function, bound, base.resolve())
     except ContractError as error:

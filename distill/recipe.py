@@ -28,7 +28,7 @@ from pydantic import (
 from distill import located, plugins, wording
 from distill.errors import PluginError, Problem, RecipeError, SetupError, UsageError
 from distill.located import Document, Place
-from verify.contract import did_you_mean, resolve
+from verify.contract import did_you_mean
 
 # ---------------------------------------------------------------- the models
 
@@ -323,7 +323,7 @@ def load_recipe(
         result._unset = tuple(_unset_problem(document, place, name) for place, name in unset.items())
         problems = list(_plugin_problems(document, result))
     if problems:
-        in_order = sorted(problems, key=lambda one: (one.line, one.column))
+        in_order = sorted(problems, key=lambda one: (not one.line, one.line, one.column))
         raise RecipeError([_redacted(one, used) for one in in_order])
     if result.unset and need_env:
         raise _unset_error(result.unset)
@@ -371,13 +371,13 @@ def _plugin_problems(document: Document, recipe: Recipe) -> Iterator[Problem]:
         if location[-1] == "prompt" and place[-1:] != ("prompt",):
             continue
         try:
-            spec = plugins.locate(kind, section.use)
+            plugins.locate(kind, section.use)
         except PluginError as error:
             yield document.problem((*place, "use"), str(error), help=error.help)
             continue
         if not plugins.is_shipped(kind, section.use):
             continue
-        for found in plugins.option_problems(resolve(spec), section.options):
+        for found in plugins.option_problems(plugins.load(kind, section.use), section.options):
             yield _option_problem(document, place, found)
 
 

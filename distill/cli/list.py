@@ -61,14 +61,13 @@ def _recipes() -> Iterator[dict[str, Any]]:
 
 def _plugins(what: str) -> Iterator[dict[str, Any]]:
     from distill import plugins
-    from verify.contract import resolve
 
     kind: Any = _KINDS[what]
     for name in plugins.names(kind):
         if not plugins.is_shipped(kind, name):
             yield {"name": name, "about": f"installed: {plugins.locate(kind, name)}"}
             continue
-        function = resolve(plugins.locate(kind, name))
+        function = plugins.load(kind, name)
         about = (inspect.getdoc(function) or "").partition("\n")[0]
         yield {"name": name, "about": about, "options": _options(function)}
 
