@@ -161,7 +161,10 @@ def _samples(settled: Settled) -> list[tuple[Any, ...]]:
 
 
 def differing_keys(before: Any, now: Any, *, at: str = "") -> list[str]:
-    """Dotted paths at which two JSON values differ, such as `samples.max` or `verify[1].use`, sorted."""
+    """Dotted paths at which two JSON values differ, such as `samples.max` or `verify[1].use`, sorted.
+
+    A key that is not there equals one that is null: a new version's new option is no change of the recipe.
+    """
     if isinstance(before, dict) and isinstance(now, dict):
         pairs = [
             (f"{at}.{key}" if at else key, before.get(key), now.get(key)) for key in sorted(before.keys() | now.keys())

@@ -104,12 +104,18 @@ def explain(path: Path, error: Exception) -> Exception:
     )
 
 
-def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
-    """A connection in autocommit mode. Raises sqlite3.Error."""
+def connect(path: Path, *, writing: bool, damaged: bool = False) -> sqlite3.Connection:
+    """A connection in autocommit mode; `damaged` reads what it can of a broken file. Raises sqlite3.Error."""
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if writing else 'ro'}"
     # One thread at a time uses each connection; SQLite's own mutexes make crossing threads safe.
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30.0)
-    connection.execute("PRAGMA cache_size=-16000")
+    try:
+        if damaged:  # else SQLite refuses everything in a file that is shorter than it should be
+            connection.execute("PRAGMA writable_schema=ON")
+        connection.execute("PRAGMA cache_size=-16000")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

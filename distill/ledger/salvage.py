@@ -62,8 +62,7 @@ def _sound(path: Path) -> bool:
 def _rescue_into(target: sqlite3.Connection, damaged: Path) -> tuple[int, int]:
     """Copy every readable reply and verdict; none when not even the list of tables can be read."""
     saved = [0, 0]
-    with suppress(sqlite3.DatabaseError), closing(connect(damaged, writing=False)) as source:
-        source.execute("PRAGMA writable_schema=ON")  # else SQLite refuses a file that is shorter than it should be
+    with suppress(sqlite3.DatabaseError), closing(connect(damaged, writing=False, damaged=True)) as source:
         for i, table in enumerate(("replies", "verdicts")):
             for values in _readable(source, table):
                 marks = ", ".join("?" * len(values))

@@ -56,7 +56,7 @@ class Writer:
         except BaseException:
             self._connection.close()
             raise
-        self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
     @property
@@ -114,6 +114,16 @@ class Writer:
             f"free some space (about {per_thousand} MB for 1,000 more replies), then the same command again",
         )
 
+    def _run(self) -> None:
+        """Work; should that ever fail, nobody may wait for a commit that will not come."""
+        try:
+            self._work()
+        except Exception as error:
+            self.broken = error
+            while not self._jobs.empty():
+                if (job := self._jobs.get()) is not None:
+                    self._tell([job], error)
+
     def _work(self) -> None:
         unsynced = False
         while True:
@@ -124,8 +134,9 @@ class Writer:
                 unsynced = False
                 continue
             batch, ending = self._arrived(first)
-            self._save(batch)
-            unsynced = True
+            if batch:
+                self._save(batch)
+                unsynced = True
             if ending:
                 return self._checkpoint("TRUNCATE")
 
@@ -142,6 +153,8 @@ class Writer:
 
     def _checkpoint(self, mode: str) -> None:
         """Sync, and move the WAL into the file. Failing is harmless: the WAL stays and is read at the next opening."""
+        if self.full:
+            return
         with suppress(sqlite3.Error):
             self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
         self._synced = time.monotonic()
@@ -150,8 +163,7 @@ class Writer:
         """Commit a batch, in parts where something in it cannot be written, and tell those who wait."""
         error = self._try(batch)
         if error is not None and is_full(error) and not self.full:
-            self.full = True
-            self._reserve.unlink(missing_ok=True)
+            self._open_reserve()
             error = self._try(batch)
         if error is None:
             return self._tell(batch, None)
@@ -163,6 +175,12 @@ class Writer:
         if batch[0].waiter is None and not is_full(error):
             self.broken = told  # nobody waits for it, so the next call raises it
         self._tell(batch, told)
+
+    def _open_reserve(self) -> None:
+        """Free the reserve for replies alone: a checkpoint would spend it on copying what is safe in the WAL."""
+        self.full = True
+        self._connection.execute("PRAGMA wal_autocheckpoint=0")
+        self._reserve.unlink(missing_ok=True)
 
     def _try(self, batch: list[Job]) -> Exception | None:
         connection = self._connection

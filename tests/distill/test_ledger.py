@@ -1,0 +1,556 @@
+"""The ledger: durable, resumable, and still useful when killed, damaged, shared or out of space."""
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distill.errors import DiskFull, LedgerError
+from distill.ledger import DiskSet, Ledger, LedgerView, differing_keys, writer
+from distill.records import Reply, Row, Sample, Settled, Trace, Usage, content_id
+from verify.contract import Status, Verdict
+
+
+def reply(text: str, **usage: Any) -> Reply:
+    return Reply({"role": "assistant", "content": text}, usage=Usage(**usage), model="m")
+
+
+def retrace(row: Row, answer: Reply | None) -> Trace:
+    return Trace(None, answer.message["content"] if answer else "nobody was asked")
+
+
+def settled(number: int, *samples: Sample, position: tuple[int, int] | None = None, **row: Any) -> Settled:
+    return Settled(Row.make(f"question {number}", **row), position or (number, 0), "kept", samples)
+
+
+def fill(run_dir: Path, count: int, *, size: int = 300) -> dict[str, Reply]:
+    """A ledger with `count` replies of `size` random letters, and one verdict each."""
+    noise = random.Random(count)
+    replies = {content_id("key", i): reply("".join(noise.choices("abcdefgh", k=size))) for i in range(count)}
+
+    async def write(ledger: Ledger) -> None:
+        await asyncio.gather(*(ledger.record(key, 0, one) for key, one in replies.items()))
+        for key in replies:
+            await ledger.record_verdicts("row", key, {"digest": Verdict("pass", key)})
+        await ledger.flush()
+
+    with Ledger.open(run_dir) as ledger:
+        asyncio.run(write(ledger))
+    return replies
+
+
+# ---------------------------------------------------------------- replies and verdicts
+
+
+def test_a_recorded_reply_is_seen_by_everybody_and_stays(tmp_path: Path) -> None:
+    async def main(ledger: Ledger) -> None:
+        await ledger.record("key", 0, reply("first", input_tokens=3, usd=0.5))
+        with LedgerView.open(tmp_path) as other:
+            assert other.reply("key", 0) == reply("first", input_tokens=3, usd=0.5)
+        await ledger.record("key", 0, reply("second"))
+        await ledger.record("key", 1, reply("another sample" * 200))
+
+    with Ledger.open(tmp_path) as ledger:
+        asyncio.run(main(ledger))
+    with Ledger.open(tmp_path) as again:
+        assert again.reply("key", 0) == reply("first", input_tokens=3, usd=0.5)
+        assert again.reply("key", 1) == reply("another sample" * 200)
+        assert again.reply("key", 2) is None and again.reply("other", 0) is None
+        assert again.counts()["replies"] == 2
+
+
+def test_a_reply_is_seen_while_it_waits_for_its_commit(tmp_path: Path) -> None:
+    async def main(ledger: Ledger) -> None:
+        recording = asyncio.ensure_future(ledger.record("key", 0, reply("here")))
+        await asyncio.sleep(0)
+        assert ledger.reply("key", 0) == reply("here")
+        await recording
+
+    with Ledger.open(tmp_path) as ledger:
+        asyncio.run(main(ledger))
+
+
+def test_a_cancelled_recording_is_recorded_all_the_same(tmp_path: Path) -> None:
+    async def main(ledger: Ledger) -> None:
+        recording = asyncio.ensure_future(ledger.record("key", 0, reply("paid for")))
+        await asyncio.sleep(0)
+        recording.cancel()
+        await asyncio.gather(recording, return_exceptions=True)
+        assert ledger.reply("key", 0) == reply("paid for")
+
+    with Ledger.open(tmp_path) as ledger:
+        asyncio.run(main(ledger))
+    with LedgerView.open(tmp_path) as view:
+        assert view.reply("key", 0) == reply("paid for")
+
+
+def test_bursts_larger_than_a_batch_and_the_backlog_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_BATCH", 7)
+    monkeypatch.setattr(writer, "_BACKLOG", 20)
+
+    async def main(ledger: Ledger) -> None:
+        ledger.begin({})
+        for number in range(500):
+            await ledger.record_verdicts("row", str(number), {"d": Verdict("pass")})
+            await ledger.settle(settled(number))
+        await ledger.flush()
+
+    with Ledger.open(tmp_path) as ledger:
+        asyncio.run(main(ledger))
+        assert ledger.counts()["kept"] == 500
+        assert all(ledger.verdicts("row", str(number)) for number in range(500))
+
+
+def test_verdicts_of_a_changed_verifier_join_the_others_and_a_later_one_replaces(tmp_path: Path) -> None:
+    async def main(ledger: Ledger) -> None:
+        await ledger.record_verdicts("row", "reply", {"a": Verdict("error", "timeout"), "b": Verdict("pass")})
+        await ledger.record_verdicts("row", "reply", {"a": Verdict("fail", "wrong"), "c": Verdict("skip")})
+        await ledger.record_verdicts("row", "other", {"a": Verdict("pass")})
+        await ledger.flush()
+
+    with Ledger.open(tmp_path) as ledger:
+        asyncio.run(main(ledger))
+        known = ledger.verdicts("row", "reply")
+        assert known == {"a": Verdict("fail", "wrong"), "b": Verdict("pass"), "c": Verdict("skip")}
+        assert ledger.verdicts("nobody", "reply") == {}
+
+
+@pytest.mark.parametrize("value", [2**70, "half \ud83d a pair", {1: b"\xff"}, float("nan")])
+def test_evidence_may_hold_what_a_query_returned(tmp_path: Path, value: Any) -> None:
+    async def main(ledger: Ledger) -> None:
+        await ledger.record_verdicts("row", "reply", {"a": Verdict("fail", evidence={"cell": value})})
+        await ledger.flush()
+
+    with Ledger.open(tmp_path) as ledger:
+        asyncio.run(main(ledger))
+        assert ledger.verdicts("row", "reply")["a"].status is Status.FAIL
+
+
+def test_one_reply_that_cannot_be_written_does_not_take_its_neighbours_with_it(tmp_path: Path) -> None:
+    async def main(ledger: Ledger) -> list[Any]:
+        good = [ledger.record(f"key{i}", 0, reply("fine")) for i in range(20)]
+        poison = ledger.record("poison", 0, reply("nonsense", input_tokens=2**70))
+        return await asyncio.gather(*good[:10], poison, *good[10:], return_exceptions=True)
+
+    with Ledger.open(tmp_path) as ledger:
+        outcomes = asyncio.run(main(ledger))
+        assert [type(one) for one in outcomes if one is not None] == [TypeError]
+        assert ledger.counts()["replies"] == 20
+
+
+def test_usage_is_the_sum_and_money_is_unknown_when_any_price_is(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.usage() == Usage(usd=0.0)
+        asyncio.run(ledger.record("a", 0, reply("x", input_tokens=1, output_tokens=2, reasoning_tokens=1, usd=0.25)))
+        asyncio.run(ledger.record("b", 0, reply("x", input_tokens=10, output_tokens=20, usd=0.5)))
+        assert ledger.usage() == Usage(11, 22, 1, 0.75)
+        asyncio.run(ledger.record("c", 0, reply("x")))
+        assert ledger.usage() == Usage(11, 22, 1, None)
+
+
+RECORDS = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.text(max_size=900), st.booleans()), max_size=30
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(RECORDS)
+def test_any_history_reads_back_as_its_first_replies(tmp_path_factory: pytest.TempPathFactory, records: Any) -> None:
+    run_dir = tmp_path_factory.mktemp("run")
+    model: dict[tuple[str, int], Reply] = {}
+    ledger = Ledger.open(run_dir)
+    for key, sample, text, reopen in records:
+        asyncio.run(ledger.record(key, sample, reply(text)))
+        model.setdefault((key, sample), reply(text))
+        if reopen:
+            ledger.close()
+            ledger = Ledger.open(run_dir)
+        assert {place: ledger.reply(*place) for place in model} == model
+    ledger.close()
+
+
+# ---------------------------------------------------------------- generations
+
+
+def test_settled_rows_come_back_in_source_order_with_replies_and_their_own_verdicts(tmp_path: Path) -> None:
+    right = {"think": Verdict("pass"), "sql": Verdict("fail", "3 rows", 0.5, {"rows": [[1, "二"]]})}
+    row = Row.make("问题", "gold", meta={"language": "zh"}, category="Math", group="g", origin="file.md:3")
+    samples = [
+        Sample(0, "key", Trace("old reading", "old"), reply("answer 0"), right, False, "sql: 3 rows"),
+        Sample(1, "key", Trace("old reading", "old"), reply("answer 1"), {"think": Verdict("pass")}, True),
+    ]
+
+    async def main(ledger: Ledger) -> None:
+        ledger.begin({})
+        for sample in samples:
+            await ledger.record(sample.key, sample.index, sample.reply or reply(""))
+        await ledger.settle(Settled(row, (7, 1), "kept", samples))
+        await ledger.settle(settled(3, Sample(0, "asks nobody", Trace(None, ""))))
+        await ledger.settle(settled(7, position=(7, 0)))
+
+    with Ledger.open(tmp_path) as ledger:
+        asyncio.run(main(ledger))
+        found = list(ledger.settled(retrace))
+        assert [one.position for one in found] == [(3, 0), (7, 0), (7, 1)]
+        assert found[0].samples[0].trace.answer == "nobody was asked" and found[0].samples[0].reply is None
+        assert found[2].row == row and found[2].outcome == "kept"
+        assert [sample.trace.answer for sample in found[2].samples] == ["answer 0", "answer 1"]
+        assert [sample.verdicts for sample in found[2].samples] == [sample.verdicts for sample in samples]
+        assert found[2].accepted[0].index == 1 and found[2].samples[0].reason == "sql: 3 rows"
+        assert [position for position, _ in ledger.rows()] == [(3, 0), (7, 0), (7, 1)]
+
+
+def test_settled_rows_are_read_in_pages_without_gaps(tmp_path: Path) -> None:
+    async def main(ledger: Ledger) -> None:
+        ledger.begin({})
+        for number in random.Random(1).sample(range(600), 600):
+            await ledger.settle(settled(number, position=(number // 3, number % 3)))
+
+    with Ledger.open(tmp_path) as ledger:
+        asyncio.run(main(ledger))
+        assert [one.row.prompt for one in ledger.settled(retrace)] == [f"question {number}" for number in range(600)]
+
+
+def test_a_generation_keeps_its_own_group_and_origin_and_the_one_before_stays_readable(tmp_path: Path) -> None:
+    async def main(ledger: Ledger, origin: str) -> None:
+        ledger.begin({"from": origin})
+        await ledger.settle(settled(1, group=f"group of {origin}", origin=origin))
+        await ledger.flush()
+
+    with Ledger.open(tmp_path) as ledger:
+        for origin in ("a.csv:1", "b.csv:9", "c.csv:5"):
+            asyncio.run(main(ledger, origin))
+        assert [row.origin for _, row in ledger.rows()] == ["c.csv:5"]
+        assert [row.group for _, row in ledger.rows(generation=2)] == ["group of b.csv:9"]
+        assert list(ledger.rows(generation=1)) == []  # older ones are forgotten
+
+
+def test_begin_names_what_changed_and_admits_every_row_anew(tmp_path: Path) -> None:
+    recipe = {"samples": {"max": 4}, "verify": [{"use": "think"}, {"use": "exact"}], "limits": {"rows": 5}}
+    edited = {"samples": {"max": 8}, "verify": [{"use": "think"}, {"use": "maths"}], "name": "new"}
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.begin(recipe) == []
+        assert [ledger.admit("a"), ledger.admit("b"), ledger.admit("a")] == [True, True, False]
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.begin(recipe) == []
+        assert ledger.admit("a")
+        assert ledger.begin(edited) == ["limits", "name", "samples.max", "verify[1].use"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON, JSON)
+def test_differing_keys_are_empty_exactly_when_nothing_differs(before: Any, now: Any) -> None:
+    assert differing_keys(before, before) == []
+    assert bool(differing_keys(before, now)) == (without_nulls(before) != without_nulls(now))
+
+
+def without_nulls(value: Any) -> Any:
+    """A key that is null says the same as no key, so that a new option with no default is no change."""
+    if isinstance(value, dict):
+        return {key: without_nulls(one) for key, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
+
+
+@given(st.lists(st.tuples(st.binary(max_size=2), st.binary(max_size=2))))
+def test_a_disk_set_is_a_map_that_keeps_first_values(pairs: list[tuple[bytes, bytes]]) -> None:
+    model: dict[bytes, bytes] = {}
+    with closing(DiskSet()) as found:
+        for key, value in pairs:
+            assert found.get(key) == model.get(key)
+            assert found.add(key, value) == model.get(key)
+            model.setdefault(key, value)
+
+
+# ---------------------------------------------------------------- one writer, and how a directory begins
+
+
+def test_a_second_writer_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path):
+        with pytest.raises(LedgerError, match=f"in use by process {os.getpid()}") as caught:
+            Ledger.open(tmp_path)
+        assert caught.value.exit_code == 3 and "--out" in caught.value.help
+        with pytest.raises(LedgerError, match="in use"):
+            Ledger.open(tmp_path, fresh=True)
+    Ledger.open(tmp_path).close()
+
+
+def test_fresh_moves_the_old_directory_aside_and_deletes_nothing(tmp_path: Path) -> None:
+    run_dir = tmp_path / "name"
+    for number in range(3):
+        with Ledger.open(run_dir, fresh=True) as ledger:
+            assert ledger.moved_aside == (tmp_path / f"name.{number}" if number else None)
+            assert ledger.counts()["replies"] == 0
+            asyncio.run(ledger.record("key", 0, reply(f"run {number}")))
+    with LedgerView.open(tmp_path / "name.1") as view:
+        assert view.reply("key", 0) == reply("run 0")
+
+
+def test_nothing_but_the_lock_and_the_ledger_is_left_behind(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path):
+        assert (tmp_path / ".reserve").stat().st_size == writer.RESERVE_BYTES
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "ledger.db"}
+
+
+def test_a_closed_ledger_refuses_instead_of_waiting_for_ever(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path)
+    ledger.close()
+    with pytest.raises(LedgerError, match="closed"):
+        asyncio.run(ledger.record("key", 0, reply("late")))
+
+
+def test_a_newer_format_and_a_foreign_database_are_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "newer", 1)
+    with closing(sqlite3.connect(tmp_path / "newer/ledger.db")) as connection:
+        connection.execute("PRAGMA user_version=99")
+    for open_ in (Ledger.open, LedgerView.open):
+        with pytest.raises(LedgerError, match="newer version") as caught:
+            open_(tmp_path / "newer")
+        assert "upgrade" in caught.value.help
+    (tmp_path / "foreign").mkdir()
+    with closing(sqlite3.connect(tmp_path / "foreign/ledger.db")) as connection:
+        connection.execute("CREATE TABLE mine (a)")
+    with pytest.raises(LedgerError, match="damaged"):
+        Ledger.open(tmp_path / "foreign")
+
+
+def test_a_directory_that_cannot_be_one_is_a_located_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerError, match="cannot use the run directory") as caught:
+        Ledger.open(tmp_path / "file" / "run")
+    assert caught.value.exit_code == 3 and caught.value.where
+    with pytest.raises(LedgerError, match="no run in"):
+        LedgerView.open(tmp_path)
+
+
+# ---------------------------------------------------------------- killed, torn, damaged
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from distill.ledger import Ledger
+from distill.records import Reply
+
+async def record(ledger, worker):
+    for number in range(10**6):
+        key = f"{worker}-{number}"
+        await ledger.record(key, 0, Reply({"content": key * 50}))
+        sys.stdout.write(key + "\\n")
+        sys.stdout.flush()
+
+async def main():
+    with Ledger.open(Path(sys.argv[1])) as ledger:
+        await asyncio.gather(*(record(ledger, worker) for worker in range(16)))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("lines", [1, 40, 700])
+def test_after_sigkill_every_acknowledged_reply_is_there_and_the_lock_is_free(tmp_path: Path, lines: int) -> None:
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    acknowledged = [process.stdout.readline() for _ in range(lines)]
+    process.send_signal(signal.SIGKILL)
+    acknowledged += process.stdout.readlines()
+    process.stdout.close()
+    process.wait()
+    with Ledger.open(tmp_path) as ledger:
+        for line in acknowledged:
+            if line.endswith("\n"):
+                assert ledger.reply(line.strip(), 0) == Reply({"content": line.strip() * 50})
+
+
+def test_a_wal_torn_anywhere_opens_with_a_prefix_of_what_was_written(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "live") as ledger:
+        for number in range(40):
+            asyncio.run(ledger.record(str(number), 0, reply(f"reply {number}" * 30)))
+        shutil.copytree(tmp_path / "live", tmp_path / "copy")
+    wal = (tmp_path / "copy/ledger.db-wal").read_bytes()
+    assert len(wal) > 40 * 4096
+    seen = set()
+    for size in [*random.Random(5).sample(range(len(wal)), 12), len(wal)]:
+        torn = tmp_path / f"torn-{size}"
+        torn.mkdir()
+        shutil.copy(tmp_path / "copy/ledger.db", torn)
+        (torn / "ledger.db-wal").write_bytes(wal[:size])
+        with Ledger.open(torn) as ledger:
+            there = [ledger.reply(str(number), 0) is not None for number in range(40)]
+        assert there == sorted(there, reverse=True)
+        seen.add(sum(there))
+    assert max(seen) == 40 and len(seen) > 3
+
+
+def damage(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    if how == "header":
+        content[:100] = b"not a database at all" * 4 + bytes(16)
+    elif how == "half":
+        del content[len(content) // 2 :]
+    elif how == "middle":
+        place = len(content) // 2 // 4096 * 4096
+        content[place : place + 3 * 4096] = bytes([0xA5]) * 3 * 4096
+    elif how == "end":
+        content[-5 * 4096 :] = bytes([0xA5]) * 5 * 4096
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["header", "half"])
+def test_damage_seen_at_opening_says_how_to_go_on(tmp_path: Path, how: str) -> None:
+    fill(tmp_path, 200)
+    damage(tmp_path / "ledger.db", how)
+    for open_ in (Ledger.open, LedgerView.open):
+        with pytest.raises(LedgerError, match="damaged") as caught:
+            open_(tmp_path).close()
+        assert caught.value.exit_code == 3 and "--salvage" in caught.value.help and caught.value.cause
+
+
+@pytest.mark.parametrize("how", ["middle", "end"])
+def test_damage_inside_is_an_error_when_it_is_met_never_a_silent_loss(tmp_path: Path, how: str) -> None:
+    replies = fill(tmp_path, 400)
+    damage(tmp_path / "ledger.db", how)
+    with Ledger.open(tmp_path) as ledger, pytest.raises(LedgerError, match="damaged"):
+        for key, expected in replies.items():
+            assert ledger.reply(key, 0) == expected
+            assert ledger.verdicts("row", key)
+
+
+@pytest.mark.parametrize(("how", "share"), [("header", 0.0), ("half", 0.2), ("middle", 0.8), ("end", 0.5)])
+def test_salvage_keeps_every_readable_reply_and_the_damaged_file(tmp_path: Path, how: str, share: float) -> None:
+    replies = fill(tmp_path, 400)
+    damage(tmp_path / "ledger.db", how)
+    broken = (tmp_path / "ledger.db").read_bytes()
+    with Ledger.open(tmp_path, salvage=True) as ledger:
+        saved = ledger.salvaged
+        assert saved is not None and saved.damaged.read_bytes() == broken
+        found = {key: ledger.reply(key, 0) for key in replies}
+        assert all(one in (None, replies[key]) for key, one in found.items())
+        assert sum(one is not None for one in found.values()) == saved.replies >= share * len(replies)
+        asyncio.run(ledger.record("afterwards", 0, reply("it can be written again")))
+    with Ledger.open(tmp_path, salvage=True) as ledger:
+        assert ledger.salvaged is None  # it is sound now
+        assert ledger.reply("afterwards", 0)
+
+
+# ---------------------------------------------------------------- no space left
+
+
+async def until_full(ledger: Ledger, *, size: int) -> tuple[list[str], list[str], DiskFull]:
+    """Record random replies until the disk is full: keys acknowledged, keys refused, and the first refusal."""
+    noise = random.Random(3)
+    saved: list[str] = []
+    for number in range(10**5):
+        batch = [f"{number}-{i}" for i in range(8)]
+        texts = [noise.randbytes(size // 2).hex() for _ in batch]
+        outcomes = await asyncio.gather(
+            *(ledger.record(key, 0, reply(text)) for key, text in zip(batch, texts, strict=True)),
+            return_exceptions=True,
+        )
+        refused = [key for key, one in zip(batch, outcomes, strict=True) if one is not None]
+        saved += [key for key, one in zip(batch, outcomes, strict=True) if one is None]
+        if refused:
+            full = next(one for one in outcomes if one is not None)
+            assert isinstance(full, DiskFull)
+            return saved, refused, full
+    raise AssertionError("the disk was never full")
+
+
+@contextmanager
+def small_disk(tmp_path: Path, size: str) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs more rights; the next test simulates a full disk")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.skipif(not shutil.which("mount"), reason="no `mount` here; the next test simulates a full disk")
+def test_a_full_disk_loses_nothing_that_arrived_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "24m") as disk:
+        run_dir = disk / "run"
+        with Ledger.open(run_dir) as ledger:
+            ledger.begin({})
+            saved, refused, full = asyncio.run(until_full(ledger, size=20_000))
+            assert full.exit_code == 4 and "saved" in full.state and "MB" in full.help
+            with pytest.raises(DiskFull):
+                asyncio.run(ledger.settle(settled(1)))
+            with pytest.raises(DiskFull):
+                asyncio.run(ledger.record("late", 0, reply("was in flight")))
+            assert not (run_dir / ".reserve").exists()
+        with LedgerView.open(run_dir) as view:
+            # Refused means: ask nobody for more. What had been paid for went into the reserve all the same.
+            assert all(view.reply(key, 0) for key in [*saved, *refused, "late"])
+        filler = disk / "filler"
+        with suppress_full(), filler.open("wb") as file:
+            while True:
+                file.write(bytes(65536))
+        with pytest.raises(DiskFull, match="no space left") as caught:
+            Ledger.open(run_dir)
+        assert "nothing was asked" in caught.value.state
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        with Ledger.open(run_dir) as ledger:
+            assert ledger.reply(saved[0], 0)
+            asyncio.run(ledger.record("more", 0, reply("there is room again")))
+
+
+@contextmanager
+def suppress_full() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        assert error.errno == 28
+
+
+def test_a_simulated_full_disk_refuses_further_replies(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        ledger.begin({})
+        ledger._writer._connection.execute("PRAGMA max_page_count=64")
+        saved, _refused, full = asyncio.run(until_full(ledger, size=4_000))
+        assert f"{ledger.counts()['replies']:,} replies saved" in full.state
+        with pytest.raises(DiskFull):
+            asyncio.run(ledger.record_verdicts("row", "reply", {}))
+        with pytest.raises(DiskFull):
+            asyncio.run(ledger.flush())
+    with Ledger.open(tmp_path) as ledger:
+        assert all(ledger.reply(key, 0) for key in saved)
+        asyncio.run(ledger.record("more", 0, reply("there is room again")))
+
+
+def test_a_commit_a_second_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pragmas(seconds: float) -> Mapping[str, int]:
+        monkeypatch.setattr(writer, "SYNC_SECONDS", seconds)
+        said: list[str] = []
+        with Ledger.open(tmp_path) as ledger:
+            ledger._writer._connection.set_trace_callback(said.append)
+            for number in range(3):
+                asyncio.run(ledger.record(f"{seconds}-{number}", 0, reply("x")))
+        return {level: sum(level in one for one in said) for level in ("=FULL", "=NORMAL")}
+
+    assert pragmas(1e6)["=FULL"] == 0
+    assert pragmas(0.0) == {"=FULL": 3, "=NORMAL": 0}
