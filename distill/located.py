@@ -149,7 +149,9 @@ def _syntax(error: yaml.MarkedYAMLError, document: Document) -> Problem:
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     source = document.lines[line - 1] if 0 < line <= len(document.lines) else ""
     help = "YAML is indented with spaces, not tabs" if "\t" in source[:column] else ""
-    what = (error.problem or error.context or "cannot be read").replace("'\\t'", "a tab")
+    what = error.problem or error.context or "cannot be read"
+    if "'\\t'" in what:
+        what = "a tab cannot stand here"
     return Problem(f"not YAML: {what}", document.file, line, column, 1, source, help)
 
 

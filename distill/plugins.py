@@ -7,7 +7,7 @@ so a typo in an option of the smallest user function is found like a typo in our
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -137,12 +137,17 @@ class OptionProblem:
     """The key itself is wrong, not its value."""
 
 
-def option_problems(function: Callable[..., Any], options: Mapping[str, Any]) -> list[OptionProblem]:
-    """Everything that is wrong with `options` for this plug-in, not only the first thing."""
+def option_problems(
+    function: Callable[..., Any], options: Mapping[str, Any], *, name: str, keys: Collection[str] = ()
+) -> list[OptionProblem]:
+    """Everything that is wrong with `options` for the plug-in called `name`, not only the first thing.
+
+    `keys` are those that the section itself knows: a mistyped option may be one of them.
+    """
     known = option_types(function)
-    name = getattr(function, "__name__", str(function))
+    help_keys = [*known, *(key for key in keys if key != "use")]
     found = [
-        OptionProblem((key,), f"unknown option `{key}` for `{name}`", _options_help(key, known), unknown=True)
+        OptionProblem((key,), f"unknown option `{key}` for `{name}`", did_you_mean(key, help_keys), unknown=True)
         for key in options
         if key not in known
     ]
@@ -152,10 +157,6 @@ def option_problems(function: Callable[..., Any], options: Mapping[str, Any]) ->
         elif default is inspect.Parameter.empty:
             found.append(OptionProblem((), f"`{name}` needs the option `{key}`"))
     return found
-
-
-def _options_help(key: str, known: Mapping[str, Any]) -> str:
-    return did_you_mean(key, list(known)) or "it takes no options"
 
 
 def _value_problems(key: str, value: Any, annotation: Any) -> list[OptionProblem]:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -315,16 +316,14 @@ def load_recipe(
         located.assign(document, key, value, flag=f"--set {key}={value}")
     written = document.data
     filled, used, unset = _fill(document, os.environ if env is None else env)
-    problems = [*document.problems, *_validate(document, filled, unset)]
-    if not problems:
-        result = Recipe.model_validate(filled)
-        result._base, result._path = base or (path.parent if path else Path.cwd()), path
-        result._written, result._environment = written, used
-        result._unset = tuple(_unset_problem(document, place, name) for place, name in unset.items())
-        problems = list(_plugin_problems(document, result))
+    problems = [*document.problems, *_validate(document, filled, unset), *_plugin_problems(document, filled)]
     if problems:
         in_order = sorted(problems, key=lambda one: (not one.line, one.line, one.column))
         raise RecipeError([_redacted(one, used) for one in in_order])
+    result = Recipe.model_validate(filled)
+    result._base, result._path = base or (path.parent if path else Path.cwd()), path
+    result._written, result._environment = written, used
+    result._unset = tuple(_unset_problem(document, place, name) for place, name in unset.items())
     if result.unset and need_env:
         raise _unset_error(result.unset)
     return result
@@ -364,38 +363,57 @@ _MISSING_HELP = {
 # ---------------------------------------------------------------- plug-ins at load
 
 
-def _plugin_problems(document: Document, recipe: Recipe) -> Iterator[Problem]:
-    yield from _name_problems(document, recipe)
-    for kind, location, section in plugins.sections(recipe):
-        place = located.follow(document.data, location)
-        if location[-1] == "prompt" and place[-1:] != ("prompt",):
-            continue
-        try:
-            plugins.locate(kind, section.use)
-        except PluginError as error:
-            yield document.problem((*place, "use"), str(error), help=error.help)
-            continue
-        if not plugins.is_shipped(kind, section.use):
-            continue
-        for found in plugins.option_problems(plugins.load(kind, section.use), section.options):
-            yield _option_problem(document, place, found)
+def _written_plugins(data: Mapping[str, Any]) -> Iterator[tuple[plugins.Kind, Place, Plugin]]:
+    """Every plug-in that is written in the data and that is itself well-formed, whatever is wrong around it."""
+    sources, checks = _places(data, "source"), _places(data, "verify")
+    found: list[tuple[plugins.Kind, type[Plugin], Place]] = []
+    for place in sources:
+        found += [("source", SourceConfig, place), ("prompt", Plugin, (*place, "prompt"))]
+    found += [("verifier", VerifyConfig, place) for place in checks]
+    found += [("strategy", Plugin, ("strategy",)), ("teacher", TeacherConfig, ("teacher",))]
+    for kind, model, place in found:
+        if located.follow(data, place) == place:
+            with suppress(ValidationError):
+                yield kind, place, model.model_validate(_named(_at(data, place)))
 
 
-def _option_problem(document: Document, place: Place, found: plugins.OptionProblem) -> Problem:
-    option = located.follow(document.data, (*place, *found.location))
-    inner = ".".join(map(str, option[len(place) :]))
-    message = found.message.replace(f"`{found.location[0]}`", f"`{inner}`", 1) if inner else found.message
-    return document.problem(option, message, help=found.help, key=found.unknown or not found.location)
+def _places(data: Mapping[str, Any], name: str) -> list[Place]:
+    """Places of the entries under `name`, which is one or a list."""
+    written = data.get(name)
+    return [(name, index) for index in range(len(written))] if isinstance(written, list) else [(name,)]
 
 
-def _name_problems(document: Document, recipe: Recipe) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for index, check in enumerate(recipe.verify):
-        if check.check_name in seen:
-            place = located.follow(document.data, ("verify", index, "use"))
-            help = "give one of them a `name` of its own"
-            yield document.problem(place, f"two checks are called `{check.check_name}`", help=help)
-        seen.add(check.check_name)
+def _at(data: Any, place: Place) -> Any:
+    for step in place:
+        data = data[step]
+    return data
+
+
+def _plugin_problems(document: Document, data: Mapping[str, Any]) -> Iterator[Problem]:
+    checks: set[str] = set()
+    for kind, place, section in _written_plugins(data):
+        if isinstance(section, VerifyConfig):
+            if section.check_name in checks:
+                help = "give one of them a `name` of its own"
+                yield document.problem((*place, "use"), f"two checks are called `{section.check_name}`", help=help)
+            checks.add(section.check_name)
+        yield from _option_problems(document, place, kind, section)
+
+
+def _option_problems(document: Document, place: Place, kind: plugins.Kind, section: Plugin) -> Iterator[Problem]:
+    try:
+        plugins.locate(kind, section.use)
+    except PluginError as error:
+        yield document.problem((*place, "use"), str(error), help=error.help)
+        return
+    if not plugins.is_shipped(kind, section.use):
+        return
+    function, keys = plugins.load(kind, section.use), type(section).model_fields
+    for found in plugins.option_problems(function, section.options, name=section.use, keys=keys):
+        option = located.follow(document.data, (*place, *found.location))
+        inner = ".".join(map(str, option[len(place) :]))
+        message = found.message.replace(f"`{found.location[0]}`", f"`{inner}`", 1) if inner else found.message
+        yield document.problem(option, message, help=found.help, key=found.unknown or not found.location)
 
 
 # ---------------------------------------------------------------- the environment

@@ -163,7 +163,7 @@ def test_a_problem_inside_an_option_points_at_its_key(tmp_path: Path) -> None:
         ("[1, 2]", "a recipe is a mapping"),
         ("just words", "a recipe is a mapping"),
         ("a: 1\na: 2\n", "`a` is there twice; first in line 1"),
-        ("a:\n\tb: 1\n", "not YAML: found character a tab"),
+        ("a:\n\tb: 1\n", "not YAML: a tab cannot stand here"),
         ("a: [1, 2\nb: 3\n", "not YAML:"),
         ("a: b: c\n", "not YAML: mapping values are not allowed here"),
         ("--- {a: 1}\n--- {b: 2}\n", "not YAML: but found another document"),
