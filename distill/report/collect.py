@@ -1,6 +1,6 @@
 """What the report says of a run, gathered row by row: `Collector`, the funnel's `Step`, and the rows worth reading.
 
-May be imported by `distill.report`; imports records and the verdict contract.
+May be imported by `distill.report`; imports records and `verify.think`.
 Design reason: the collector sees every row once, in source order, beside the writing of the dataset. It keeps counts
 and a bounded choice of rows, chosen by the hash of their ids, so the same run always gives the same report.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from distill.records import Outcome, Row, Sample
 from distill.report.counts import NAME_LIMIT, Cross, Lengths, Lowest
+from verify.think import language as spoken
 
 if TYPE_CHECKING:
     from distill.curate import Curated
@@ -182,7 +183,7 @@ def _kinds(curated: "Curated", lost_at: str | None) -> set[str]:
 
 def language(row: Row) -> str:
     """The language that the row says it is in, else the one its question is written in."""
-    return str(row.meta.get("language") or "(not said)")
+    return str(row.meta.get("language") or spoken(row.question[:TEXT_LIMIT]) or "(none)")
 
 
 _DETAILS = re.compile(r"\b[0-9a-f]{24}\b|`[^`]*`|\"[^\"]*\"|'[^']*'|\d+(?:\.\d+)?")

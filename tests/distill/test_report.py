@@ -8,7 +8,6 @@ import random
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from distill.curate import Curated
 from distill.errors import DiskFull, SetupError
 from distill.events import Result
 from distill.records import Reply, Row, Sample, Settled, Trace, Usage
 from distill.report import Collector, render, write_report
 from distill.report.collect import EXAMPLES, generalised
-from distill.report.counts import OTHER, Cross, Lengths
+from distill.report.counts import OTHER, Cross, Lengths, Lowest
 from verify.contract import Verdict
 
 TEMPLATES = Path(__file__).parents[2] / "distill" / "templates"
@@ -36,16 +36,6 @@ HOSTILE = [
     "' onmouseover='alert(1) \" autofocus",
     "javascript:alert(1)//&lt;b&gt;",
 ]
-
-
-@dataclass(frozen=True)
-class Curated:
-    """What the collector reads of `distill.curate.Curated`."""
-
-    settled: Settled
-    samples: tuple[Sample, ...]
-    split: str | None
-    reason: str = ""
 
 
 def sample(index: int = 0, *, thinking: str | None = "Let me think.", answer: str = "42", **changes: Any) -> Sample:
@@ -92,7 +82,7 @@ FATES = ["answered", "complete", "check:think", "check:graph_sql", "accepted", "
 def collect(rows: list[Curated], **options: Any) -> Collector:
     collector = Collector(required=REQUIRED, **options)
     for row in rows:
-        collector.add(row)  # type: ignore[arg-type]
+        collector.add(row)
     return collector
 
 
@@ -242,7 +232,7 @@ def test_a_check_that_does_not_apply_loses_no_row() -> None:
     unrelated = Curated(row.settled, (), None, "x")
     assert Collector(required=["think", "maths"]).steps[3] == "check:maths"
     collector = Collector(required=["think", "maths"])
-    collector.add(unrelated)  # type: ignore[arg-type]
+    collector.add(unrelated)
     assert [step.name for step in collector.funnel() if step.lost] == ["accepted"]
 
 
@@ -311,6 +301,15 @@ def mixed(count: int) -> list[Curated]:
     ]
 
 
+def test_a_sample_by_rank_holds_no_more_than_its_limit() -> None:
+    pool, ranks = Lowest(20), random.Random(5).sample(range(10**6), 2000)
+    for serial, rank in enumerate(ranks):
+        if pool.wants(rank):
+            pool.add(rank, serial, {"rank": rank})
+    assert [entry["rank"] for entry in pool.ranked().values()] == sorted(ranks)[:20]
+    assert not pool.wants(10**6)
+
+
 def test_few_rows_are_embedded_and_some_of_every_kind_are_among_them() -> None:
     rows = [curated(n, "kept" if n % 9 else "dataset") for n in range(3000)]
     rows[1234], rows[2345] = curated(1234, "answered"), curated(2345, "check:think")
@@ -376,6 +375,12 @@ def test_large_evidence_is_bounded() -> None:
         verdicts = {"think": Verdict("fail", "", None, evidence)}
         (entry,) = collect([curated(1, sample=sample(verdicts=verdicts))]).examples()
         assert len(json.dumps(entry)) < 30_000
+
+
+def test_a_row_that_names_no_language_has_the_one_it_is_written_in() -> None:
+    asked = ["哪些账户收到了转账?", "Which accounts received money?", "42"]
+    rows = [curated(n, prompt=text, meta={"language": None}) for n, text in enumerate(asked)]
+    assert [entry["language"] for entry in collect(rows).examples()] == ["zh", "en", "(none)"]
 
 
 def test_half_a_surrogate_pair_does_not_stop_the_report(tmp_path: Path) -> None:
