@@ -15,11 +15,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from verify.think import render
-
 from distill.ledger import DiskSet
 from distill.records import Row, Sample, Settled
 from verify.contract import Status, Verdict
+from verify.think import render
 
 if TYPE_CHECKING:
     from distill.recipe import CurateConfig, Split

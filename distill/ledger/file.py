@@ -19,8 +19,9 @@ from distill.errors import DiskFull, LedgerError
 SCHEMA_VERSION = 1
 RESERVE_BYTES = 8 * 1024 * 1024
 """Kept free during a run for the replies that are in flight when the disk fills up."""
-PACK_ABOVE = 512
-"""Bodies longer than this many bytes are stored with zlib level 1."""
+PACK_ABOVE = 4096
+"""Bodies longer than this many bytes are stored with zlib level 1: it doubles the cost of recording a reply of 1 KB and
+saves 30%; long traces shrink to half, and whoever writes them is slower by far."""
 
 SCHEMA = """
 CREATE TABLE replies (id INTEGER PRIMARY KEY, key TEXT NOT NULL, sample INTEGER NOT NULL, input_tokens INTEGER,

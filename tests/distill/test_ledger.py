@@ -60,13 +60,13 @@ def test_a_recorded_reply_is_seen_by_everybody_and_stays(tmp_path: Path) -> None
         with LedgerView.open(tmp_path) as other:
             assert other.reply("key", 0) == reply("first", input_tokens=3, usd=0.5)
         await ledger.record("key", 0, reply("second"))
-        await ledger.record("key", 1, reply("another sample" * 200))
+        await ledger.record("key", 1, reply("another sample" * 400))
 
     with Ledger.open(tmp_path) as ledger:
         asyncio.run(main(ledger))
     with Ledger.open(tmp_path) as again:
         assert again.reply("key", 0) == reply("first", input_tokens=3, usd=0.5)
-        assert again.reply("key", 1) == reply("another sample" * 200)
+        assert again.reply("key", 1) == reply("another sample" * 400)
         assert again.reply("key", 2) is None and again.reply("other", 0) is None
         assert again.counts()["replies"] == 2
 
@@ -174,8 +174,8 @@ def test_any_history_reads_back_as_its_first_replies(tmp_path_factory: pytest.Te
     model: dict[tuple[str, int], Reply] = {}
     ledger = Ledger.open(run_dir)
     for key, sample, text, reopen in records:
-        asyncio.run(ledger.record(key, sample, reply(text)))
-        model.setdefault((key, sample), reply(text))
+        asyncio.run(ledger.record(key, sample, reply(text * 9)))
+        model.setdefault((key, sample), reply(text * 9))
         if reopen:
             ledger.close()
             ledger = Ledger.open(run_dir)
