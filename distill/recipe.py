@@ -501,4 +501,4 @@ def find_recipe(name: str | Path) -> Path:
 def recipe_schema() -> dict[str, Any]:
     """The JSON schema of a recipe, for editors; `distill schema` prints it."""
     schema = Recipe.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "distill recipe", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "distill recipe"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distill.cli import Command
+from distill.cli.command import Command
 from distill.cli.session import Session, load, session
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from distill.cli import Command
+from distill.cli.command import Command
 from distill.cli.session import Session, runs, session
 
 _EXAMPLES = """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from distill.cli import Command
+from distill.cli.command import Command
 from distill.cli.session import Session, load, session
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ distill preview recipe.yaml -n 1 --full      one, with nothing cut
 
 @click.command(cls=Command, examples=_EXAMPLES)
 @click.argument("recipe")
-@click.option("-n", "--rows", type=click.IntRange(1), default=5, show_default=True, help="Questions to answer.")
+@click.option(
+    "-n", "--rows", type=click.IntRange(1), metavar="N", default=5, show_default=True, help="Questions to answer."
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The run directory (runs/NAME).")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @click.option("--full", is_flag=True, help="Cut no long text.")

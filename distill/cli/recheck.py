@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from distill.cli import Command
+from distill.cli.command import Command
 from distill.cli.session import Session, find_run, load, session
 
 if TYPE_CHECKING:

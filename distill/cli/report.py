@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from distill.cli import Command
+from distill.cli.command import Command
 from distill.cli.session import Session, find_run, session
 
 if TYPE_CHECKING:

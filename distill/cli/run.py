@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from distill.cli import Command
+from distill.cli.command import Command
 from distill.cli.errors import render_warning
 from distill.cli.session import Session, load, session
 from distill.errors import DistillError, UsageError
@@ -44,7 +44,7 @@ class _Asked:
 
 @click.command(cls=Command, examples=_EXAMPLES)
 @click.argument("recipe")
-@click.option("-n", "--rows", type=click.IntRange(1), help="Take at most this many rows from the source.")
+@click.option("-n", "--rows", type=click.IntRange(1), metavar="N", help="Take at most this many rows from the source.")
 @click.option("--budget", metavar="LIMITS", help="Stop at 5usd, 2Mtok or 30m, or several: 5usd,30m.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The run directory (runs/NAME).")
 @click.option("--fresh", is_flag=True, help="Move an old run directory aside and start anew.")

@@ -2,7 +2,7 @@
 
 import click
 
-from distill.cli import Command
+from distill.cli.command import Command
 
 _EXAMPLES = """
 distill schema > recipe.schema.json

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from distill.cli import Command
+from distill.cli.command import Command
 from distill.cli.session import Session, find_run, session
 from distill.errors import UsageError
 
@@ -27,7 +27,14 @@ distill show graph_sql 4f2a               one row, by the first characters of it
 @click.option("--failed", is_flag=True, help="Rows without a reply.")
 @click.option("--why", metavar="CHECK", help="Rows that this check did not pass, kept ones too.")
 @click.option(
-    "-n", "--rows", "most", type=click.IntRange(1), default=10, show_default=True, help="Show at most so many."
+    "-n",
+    "--rows",
+    "most",
+    type=click.IntRange(1),
+    metavar="N",
+    default=10,
+    show_default=True,
+    help="Show at most so many.",
 )
 @click.option("--full", is_flag=True, help="Cut no long text.")
 @session
