@@ -128,12 +128,13 @@ _STATUS = {
     None: ("complete", "complete"),
     "interrupt": ("stopped by Ctrl-C; the same command continues", "stopped"),
     "disk": ("stopped: the disk is full; the same command continues", "stopped"),
+    "teacher": ("stopped: the teacher kept failing; the same command continues", "stopped"),
 }
 
 
 def _status(stopped_by: str | None) -> tuple[str, str]:
     """Words and class for how the run ended."""
-    return _STATUS.get(stopped_by, (f"stopped by its limit: {stopped_by}; the same command continues", "stopped"))
+    return _STATUS.get(stopped_by, (f"stopped by limits.{stopped_by}; the same command continues", "stopped"))
 
 
 _STEP_WORDS = {

@@ -15,6 +15,7 @@
 
   const text = (value) => (value === null || value === undefined ? "" : typeof value === "string" ? value : value.text);
   const number = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  const said = (fact) => fact && fact !== "(none)";
   const stepName = (step) => (step === null ? "" : STEPS[step] ?? step.replace("check:", ""));
 
   function el(tag, className, ...children) {
@@ -86,7 +87,7 @@
     question.dir = "auto";
     setLanguage(question, row);
     const note = row.outcome === "kept" ? [row.split, row.category] : [stepName(row.lost), row.category];
-    const link = el("a", "", el("i", `dot ${row.outcome}`), question, el("small", "", note.filter(Boolean).join(" · ")));
+    const link = el("a", "", el("i", `dot ${row.outcome}`), question, el("small", "", note.filter(said).join(" · ")));
     link.href = `#row=${row.id}`;
     link.title = row.outcome;
     link.addEventListener("click", (event) => {
@@ -152,7 +153,7 @@
     next.addEventListener("click", () => step(1));
     const badge = el("b", `badge ${row.outcome}`, row.outcome);
     const where = row.outcome === "kept" ? `in ${row.split}` : `lost: ${stepName(row.lost)}`;
-    const facts = [where, row.language, row.category, row.origin].filter(Boolean).map((fact) => el("bdi", "", fact));
+    const facts = [where, row.language, row.category, row.origin].filter(said).map((fact) => el("bdi", "", fact));
     return el(
       "header", "",
       el("div", "bar-line", badge, el("span", "place", place), previous, next),

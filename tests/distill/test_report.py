@@ -1,5 +1,6 @@
 """The report: hostile text stays text, the page pins its own script, the numbers add up, size stays bounded."""
 
+import asyncio
 import base64
 import errno
 import hashlib
@@ -256,7 +257,7 @@ def test_reasons_that_differ_in_numbers_and_names_count_as_one() -> None:
 
 def test_the_headline_says_how_the_run_ended_and_what_it_cost() -> None:
     text = Page(page([curated(1)], stopped="usd")).text
-    assert "stopped by its limit: usd" in text and "price unknown" in text and "1:01" in text
+    assert "stopped by limits.usd" in text and "price unknown" in text and "1:01" in text
     assert "complete" in Page(page([curated(1)])).text
 
 
@@ -466,3 +467,83 @@ def test_in_a_browser_rows_can_be_filtered_and_read(browser: str, tmp_path: Path
     found = opened(browser, path, f"#q=Question+2&row={curated(2).settled.row.id}")
     assert [value for tag, name, value in found.attributes if name == "data-row"] == [curated(2).settled.row.id]
     assert "mark" in found.tags and "Let me think." in found.text
+
+
+READ = """(() => {
+  const press = {bubbles: true, cancelable: true};
+  const key = (name) => document.body.dispatchEvent(new KeyboardEvent("keydown", {key: name, ...press}));
+  const here = () => document.querySelector("#list [aria-current=true]").closest("li").dataset.row;
+  const seen = [here()];
+  for (const name of ["j", "j", "k", "t"]) { key(name); seen.push(here()); }
+  key("/");
+  return {
+    seen,
+    unfolded: [...document.querySelectorAll(".thinking")].every((box) => box.open),
+    searching: document.activeElement.name === "q",
+    overflow: document.documentElement.scrollWidth - innerWidth,
+  };
+})()"""
+
+
+async def driven(browser: str, path: Path, width: int) -> tuple[Any, list[str]]:
+    """What READ returns in a window of this width, and what the browser had to complain about."""
+    import aiohttp
+
+    profile = path.parent / "driven"
+    command = [
+        browser,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--remote-debugging-port=0",
+        f"--user-data-dir={profile}",
+    ]
+    process = await asyncio.create_subprocess_exec(*command, "about:blank", stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(60), aiohttp.ClientSession() as session:
+            while b"ws://" not in (line := await process.stderr.readline()):
+                assert line, "the browser ended"
+            port = line.decode().split("127.0.0.1:")[1].split("/")[0]
+            async with session.put(f"http://127.0.0.1:{port}/json/new?about:blank") as answer:
+                address = (await answer.json())["webSocketDebuggerUrl"]
+            async with session.ws_connect(address, max_msg_size=0) as socket:
+                return await conversation(socket, path.as_uri(), width)
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def conversation(socket: Any, address: str, width: int) -> tuple[Any, list[str]]:
+    complaints: list[str] = []
+
+    async def until(method: str, wanted: str = "", **parameters: Any) -> Any:
+        await socket.send_json({"id": 1, "method": method, "params": parameters})
+        answer, event = None, not wanted
+        while answer is None or not event:
+            message = await socket.receive_json()
+            answer = message.get("result", answer)
+            event = event or message.get("method") == wanted
+            if message.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown"):
+                complaints.append(json.dumps(message["params"]))
+        return answer
+
+    for domain in ("Page", "Log", "Runtime"):
+        await until(f"{domain}.enable")
+    await until("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 600)
+    await until("Page.navigate", "Page.loadEventFired", url=address)
+    read = await until("Runtime.evaluate", expression=READ, returnByValue=True)
+    return read["result"].get("value", read), complaints
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_in_a_browser_keys_move_and_nothing_overflows(browser: str, tmp_path: Path, width: int) -> None:
+    path = tmp_path / "report.html"
+    rows = [curated(n, FATES[n % 7], category=HOSTILE[n % 7] * 3) for n in range(40)]
+    rows[6] = curated(6, sample=sample(thinking="w" * 3000, answer="```sql\n" + "long " * 200 + "\n```"))
+    write(path, rows)
+    read, complaints = asyncio.run(driven(browser, path, width))
+    ids = [row.settled.row.id for row in rows]
+    assert read["seen"] == [ids[0], ids[1], ids[2], ids[1], ids[1]]
+    assert read["unfolded"] and read["searching"] and read["overflow"] <= 0
+    assert complaints == [], "the policy stopped nothing that the page needs, and the script raised nothing"
