@@ -248,14 +248,14 @@
     if (isCut(one)) return body(one, { language: "" });
     if (Array.isArray(one)) return array(one);
     if (!isMapping(one)) return el("span", "value", ...written(one === null ? "NULL" : String(one)));
-    if (Array.isArray(one.columns) && Array.isArray(one.rows)) return withRest(table(one.columns, one.rows), one);
+    if (Array.isArray(one.columns) && Array.isArray(one.rows)) return withRest(one);
     const pairs = Object.entries(one).map(([key, inner]) => el("div", "", el("dt", "", key), el("dd", "", value(inner))));
     return el("dl", "pairs", ...pairs);
   }
 
-  function withRest(node, one) {
-    const rest = Object.entries(one).filter(([key]) => key !== "columns" && key !== "rows");
-    return rest.length ? el("div", "", node, value(Object.fromEntries(rest))) : node;
+  function withRest({ columns, rows: lines, count, ...rest }) {
+    const node = table(columns, lines, count);
+    return Object.keys(rest).length ? el("div", "", node, value(rest)) : node;
   }
 
   function array(many) {
@@ -268,10 +268,11 @@
     return el("span", "value", ...written(many.map((one) => (one === null ? "NULL" : isMapping(one) ? JSON.stringify(one) : String(one))).join(", ")));
   }
 
-  function table(columns, lines) {
+  function table(columns, lines, count = lines.length) {
     const head = columns && columns.length ? el("thead", "", el("tr", "", ...columns.map((name) => el("th", "", String(name))))) : null;
     const bodyRows = lines.map((line) => el("tr", "", ...(Array.isArray(line) ? line : [line]).map(cell)));
-    const note = lines.length ? null : el("caption", "", "no rows");
+    const says = count > lines.length ? `the first ${lines.length} of ${number(count)} rows` : lines.length ? "" : "no rows";
+    const note = says ? el("caption", "", says) : null;
     return el("div", "scroll", el("table", "result", note, head, el("tbody", "", ...bodyRows)));
   }
 

@@ -449,7 +449,7 @@ def opened(browser: str, path: Path, address: str) -> Page:
 
 def test_in_a_browser_rows_can_be_filtered_and_read(browser: str, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    evidence = {"answer": {"columns": ["ID"], "rows": [[7], [None]]}}
+    evidence = {"answer": {"columns": ["ID"], "rows": [[7], [None]], "count": 1234}}
     verdicts = {"think": Verdict("pass"), "graph_sql": Verdict("fail", HOSTILE[0], 0.0, evidence)}
     hostile = sample(thinking="x" * 20_000, answer="".join(HOSTILE), accepted=False, verdicts=verdicts)
     bad = curated(3, prompt=HOSTILE[0])
@@ -460,7 +460,7 @@ def test_in_a_browser_rows_can_be_filtered_and_read(browser: str, tmp_path: Path
     entries = [value for tag, name, value in shown.attributes if name == "data-row"]
     assert entries == [bad.settled.row.id]
     assert "1 of 9 rows" in shown.text and "Cut here: 12\u202f000 of 20\u202f000" in shown.text
-    assert "NULL" in shown.text and shown.tags.count("table") > 1
+    assert "NULL" in shown.text and "the first 2 of 1\u202f234 rows" in shown.text
     assert "".join(HOSTILE) in shown.text.replace("\n", ""), "shown as text"
     assert "img" not in shown.tags and shown.tags.count("script") == 2
 
