@@ -45,6 +45,8 @@ class Display:
                 self.reasons[check_of(row.reason)] += 1
             case Stage():
                 self.stage = event.name
+            case RunEnded():
+                self.stage = "done"
         self.show(event)
 
     def show(self, event: Event) -> None:

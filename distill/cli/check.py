@@ -26,15 +26,15 @@ distill check                           this machine, for reports of defects
 @click.argument("recipe", required=False)
 @click.option("--online", is_flag=True, help="Also ask the teacher for a few tokens.")
 @click.option("--list-code", is_flag=True, help="List the code that the recipe names, import nothing, stop.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
+@click.option("--set", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @session
-def check(current: Session, recipe: str | None, online: bool, list_code: bool, sets: tuple[str, ...]) -> int:
+def check(current: Session, recipe: str | None, online: bool, list_code: bool, set: tuple[str, ...]) -> int:
     """Say whether RECIPE is ready to run, without spending anything. Without RECIPE: about this machine."""
     from distill import readiness
 
     if recipe is None:
         return _report(current, readiness.environment())
-    loaded = load(current, recipe, set=sets, need_env=False)
+    loaded = load(current, recipe, set=set, need_env=False)
     if list_code:
         return _report(current, readiness.code(loaded))
     return asyncio.run(_all(current, loaded, online=online))

@@ -51,7 +51,15 @@ class _Input:
 
 @click.command(cls=Command, examples=_EXAMPLES)
 @click.argument("directory", default=".", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--from", "origin", default="graph_sql", show_default=True, metavar="RECIPE", help="What to start from.")
+@click.option(
+    "--from",
+    "origin",
+    default="graph_sql",
+    show_default=True,
+    envvar="DISTILL_INIT_FROM",
+    metavar="RECIPE",
+    help="What to start from.",
+)
 @click.option("--force", is_flag=True, help="Overwrite files that are already there.")
 @session
 def init(current: Session, directory: Path, origin: str, force: bool) -> None:

@@ -8,6 +8,7 @@ import click
 
 from distill.cli.command import Command
 from distill.cli.session import Session, runs, session
+from distill.errors import DistillError
 
 _EXAMPLES = """
 distill list                    everything
@@ -67,7 +68,11 @@ def _plugins(what: str) -> Iterator[dict[str, Any]]:
         if not plugins.is_shipped(kind, name):
             yield {"name": name, "about": f"installed: {plugins.locate(kind, name)}"}
             continue
-        function = plugins.load(kind, name)
+        try:
+            function = plugins.load(kind, name)
+        except DistillError as error:
+            yield {"name": name, "about": f"not available: {error.cause or error}"}
+            continue
         about = (inspect.getdoc(function) or "").partition("\n")[0]
         yield {"name": name, "about": about, "options": _options(function)}
 

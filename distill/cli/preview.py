@@ -24,17 +24,17 @@ distill preview recipe.yaml -n 1 --full      one, with nothing cut
     "-n", "--rows", type=click.IntRange(1), metavar="N", default=5, show_default=True, help="Questions to answer."
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The run directory (runs/NAME).")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
+@click.option("--set", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @click.option("--full", is_flag=True, help="Cut no long text.")
 @session
-def preview(current: Session, recipe: str, rows: int, out: Path | None, sets: tuple[str, ...], full: bool) -> None:
+def preview(current: Session, recipe: str, rows: int, out: Path | None, set: tuple[str, ...], full: bool) -> None:
     """Send a few questions of RECIPE through the whole pipeline and show what comes out.
 
     Replies are kept: `distill run` does not ask for them again.
     """
     from distill import engine
 
-    loaded = load(current, recipe, set=sets)
+    loaded = load(current, recipe, set=set)
     directory = out or engine.runs_home() / loaded.name
     current.log = directory / "log.txt"
     settled = asyncio.run(engine.preview(loaded, rows=rows, run_dir=directory))

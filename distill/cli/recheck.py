@@ -27,9 +27,9 @@ SHOWN = 10
 @click.command(cls=Command, examples=_EXAMPLES)
 @click.argument("run")
 @click.argument("recipe", required=False)
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
+@click.option("--set", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @session
-def recheck(current: Session, run: str, recipe: str | None, sets: tuple[str, ...]) -> int:
+def recheck(current: Session, run: str, recipe: str | None, set: tuple[str, ...]) -> int:
     """Judge and curate the stored rows of RUN anew, asking the teacher nothing, and say what flipped."""
     from distill import engine
     from distill.cli.run import exit_code
@@ -37,7 +37,7 @@ def recheck(current: Session, run: str, recipe: str | None, sets: tuple[str, ...
 
     directory = find_run(run)
     current.log = directory / "log.txt"
-    chosen = _recipe(current, directory, recipe, sets)
+    chosen = _recipe(current, directory, recipe, set)
     with LedgerView.open(directory) as view:
         before = view.generation
     result = asyncio.run(engine.recheck(chosen, run_dir=directory))
@@ -54,16 +54,16 @@ def recheck(current: Session, run: str, recipe: str | None, sets: tuple[str, ...
     return exit_code(result, min_kept=chosen.limits.min_kept)
 
 
-def _recipe(current: Session, run: Path, recipe: str | None, sets: tuple[str, ...]) -> "Recipe":
+def _recipe(current: Session, run: Path, recipe: str | None, set: tuple[str, ...]) -> "Recipe":
     """The recipe given, or the run's own; values from the environment are not needed, since nobody is asked."""
     if recipe is not None:
-        return load(current, recipe, set=sets, need_env=False)
+        return load(current, recipe, set=set, need_env=False)
     from distill.artifacts import recipe_of
     from distill.cli.session import parse_sets
     from distill.recipe import load_recipe
 
     own = recipe_of(run)
-    return load_recipe(own.resolved(), set=parse_sets(sets), need_env=False, base=own.base) if sets else own
+    return load_recipe(own.resolved(), set=parse_sets(set), need_env=False, base=own.base) if set else own
 
 
 def _flips(run: Path, recipe: "Recipe", before: int) -> Iterator[tuple[str, str]]:

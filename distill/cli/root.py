@@ -118,9 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; every error is shown on stderr, none is raised."""
-    current = Session()
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    current = Session(arguments=tuple(typed))
     try:
-        code = cli.main(args=arguments, prog_name="distill", standalone_mode=False, obj=current)
+        code = cli.main(args=typed, prog_name="distill", standalone_mode=False, obj=current)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code

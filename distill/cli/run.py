@@ -42,6 +42,14 @@ class _Asked:
     yes: bool
 
 
+def _concurrency(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    if value is None or value == "auto":
+        return value
+    if value.isdecimal() and int(value) > 0:
+        return int(value)
+    raise UsageError(f"`--concurrency {value}` is neither a number from 1 nor `auto`")
+
+
 @click.command(cls=Command, examples=_EXAMPLES)
 @click.argument("recipe")
 @click.option("-n", "--rows", type=click.IntRange(1), metavar="N", help="Take at most this many rows from the source.")
@@ -49,9 +57,9 @@ class _Asked:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="The run directory (runs/NAME).")
 @click.option("--fresh", is_flag=True, help="Move an old run directory aside and start anew.")
 @click.option("--salvage", is_flag=True, help="Keep what can be read of a damaged ledger.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
+@click.option("--set", multiple=True, metavar="KEY=VALUE", help="Override a key of the recipe.")
 @click.option("--teacher", metavar="SPEC", help="Another teacher: a name, or replay:FILE.")
-@click.option("--concurrency", metavar="N|auto", help="Requests in flight.")
+@click.option("--concurrency", metavar="N|auto", callback=_concurrency, help="Requests in flight.")
 @click.option("--display", type=click.Choice(_DISPLAYS), default="auto", show_default=True, help="What to show.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved recipe and stop.")
 @click.option("--yes", is_flag=True, help="Run although a verifier rejects reference answers.")
@@ -64,9 +72,9 @@ def run(
     out: Path | None,
     fresh: bool,
     salvage: bool,
-    sets: tuple[str, ...],
+    set: tuple[str, ...],
     teacher: str | None,
-    concurrency: str | None,
+    concurrency: int | str | None,
     display: "Mode",
     dry_run: bool,
     yes: bool,
@@ -78,24 +86,26 @@ def run(
     loaded = load(
         current,
         recipe,
-        set=sets,
+        set=set,
         need_env=not dry_run,
         teacher=None if teacher is None else _teacher(teacher),
         limits__rows=rows,
-        limits__concurrency=concurrency if concurrency is None or not concurrency.isdecimal() else int(concurrency),
+        limits__concurrency=concurrency,
         **_budget(budget),
     )
     if dry_run:
         return _print_resolved(loaded)
     asked = _Asked(out, fresh, salvage, display, yes)
-    resume = " ".join(["distill", "run", recipe, *(["--out", str(out)] if out else [])])
-    return _execute(current, loaded, asked, resume=resume)
+    return _execute(current, loaded, asked)
 
 
 def _teacher(spec: str) -> dict[str, Any]:
+    from distill.plugins import locate
+
     name, _, argument = spec.partition(":")
     if name == "replay" and argument:
         return {"use": "replay", "path": str(Path(argument).resolve())}
+    locate("teacher", spec)
     return {"use": spec}
 
 
@@ -127,12 +137,12 @@ def _print_resolved(recipe: "Recipe") -> int:
 # ---------------------------------------------------------------- one run
 
 
-def _execute(current: Session, recipe: "Recipe", asked: _Asked, *, resume: str) -> int:
+def _execute(current: Session, recipe: "Recipe", asked: _Asked) -> int:
     from distill import engine
 
     directory = asked.out or engine.runs_home() / recipe.name
     current.log = directory / "log.txt"
-    if not asked.yes and not (directory / "ledger.db").exists():
+    if not asked.yes and (asked.fresh or not (directory / "ledger.db").exists()):
         asyncio.run(_refuse_broken_verifiers(recipe))
     display = _display(current, asked.display)
     stop = asyncio.Event()
@@ -140,11 +150,11 @@ def _execute(current: Session, recipe: "Recipe", asked: _Asked, *, resume: str) 
     try:
         result = asyncio.run(_watched(call, display, stop, note=current.note))
     except asyncio.CancelledError:
-        current.note(f"abandoned; what had arrived is saved.   resume:  {resume}")
+        current.note(f"abandoned; what had arrived is saved.   resume:  {current.same_command}")
         return 130
     finally:
         display.close()
-    return _close(current, recipe, result, resume=resume)
+    return _close(current, recipe, result)
 
 
 def _display(current: Session, mode: "Mode") -> "Display":
@@ -213,13 +223,13 @@ async def _refuse_broken_verifiers(recipe: "Recipe") -> None:
 # ---------------------------------------------------------------- the end
 
 
-def _close(current: Session, recipe: "Recipe", result: "Result", *, resume: str) -> int:
+def _close(current: Session, recipe: "Recipe", result: "Result") -> int:
     from distill.display import closing
 
     code = exit_code(result, min_kept=recipe.limits.min_kept)
     current.object(result.to_json())
     if current.verbosity >= 0:
-        current.answer(closing(result, resume=resume))
+        current.answer(closing(result, resume=current.same_command))
     if code == 1:
         current.note(
             f"kept {result.kept} of {result.rows}, below `limits.min_kept: {recipe.limits.min_kept:g}`; "

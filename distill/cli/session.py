@@ -6,6 +6,7 @@ Design reason: results go to stdout, everything else to stderr, and each is writ
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,13 @@ class Session:
     log: Path = field(default_factory=lambda: Path("distill-log.txt"))
     """Where the traceback of an unexpected error goes: `log.txt` in the run directory once there is one."""
     redact: Callable[[str], str] = str
+    arguments: tuple[str, ...] = ()
+    """The command line as it was typed, without `distill`."""
+
+    @property
+    def same_command(self) -> str:
+        """The command that continues this one: as typed, without what would begin anew."""
+        return shlex.join(["distill", *(one for one in self.arguments if one not in ("--fresh", "--salvage"))])
 
     @property
     def color(self) -> bool:

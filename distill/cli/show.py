@@ -29,7 +29,6 @@ distill show graph_sql 4f2a               one row, by the first characters of it
 @click.option(
     "-n",
     "--rows",
-    "most",
     type=click.IntRange(1),
     metavar="N",
     default=10,
@@ -39,14 +38,14 @@ distill show graph_sql 4f2a               one row, by the first characters of it
 @click.option("--full", is_flag=True, help="Cut no long text.")
 @session
 def show(
-    current: Session, run: str, row: str | None, dropped: bool, failed: bool, why: str | None, most: int, full: bool
+    current: Session, run: str, row: str | None, dropped: bool, failed: bool, why: str | None, rows: int, full: bool
 ) -> None:
     """Show a RUN (a path, a name, a unique prefix, or `last`), or one ROW of it with thinking and every verdict."""
     directory = find_run(run)
     if row is not None:
         _one(current, directory, row, full=full)
     elif dropped or failed or why:
-        _some(current, _chosen(directory, dropped=dropped, failed=failed, why=why), most=most, full=full)
+        _some(current, _chosen(directory, dropped=dropped, failed=failed, why=why), most=rows, full=full)
     else:
         _summary(current, directory)
 

@@ -75,6 +75,12 @@ def test_help_texts_are_pinned(command: str, distill: Distill) -> None:
         (["run", "graph_sq"], "error[usage]: no recipe `graph_sq`", "did you mean `graph_sql`?"),
         (["run", "graph_sql", "--budget", "5eur"], "error[usage]: `--budget 5eur` is not understood", "5usd"),
         (["run", "graph_sql", "--set", "limits"], "error[usage]: `--set limits` is not of the form", "limits.rows=20"),
+        (["run", "graph_sql", "--concurrency", "some"], "error[usage]: `--concurrency some` is neither", ""),
+        (
+            ["run", "custom/teacher", "--teacher", "opnai"],
+            "error[plugin]: no teacher `opnai`",
+            "did you mean `openai`?",
+        ),
         (["show", "last"], "error[usage]: no run `last` in runs", "distill run graph_sql"),
         (["recheck"], "error[usage]: missing argument 'RUN'", "distill recheck -h"),
     ],
@@ -133,9 +139,14 @@ def test_flags_override_the_recipe(distill: Distill, tmp_path: Path) -> None:
 
 def test_flags_come_from_the_environment_too(distill: Distill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISTILL_RUN_ROWS", "3")
+    monkeypatch.setenv("DISTILL_RUN_SET", "description=said limits.tokens=9_000")
+    monkeypatch.setenv("DISTILL_DEBUG", "1")
     monkeypatch.setenv("DISTILL_RUNS", str(tmp_path / "elsewhere"))
     said = distill("--json", "run", sums(tmp_path))
     assert (said.json["rows"], said.json["run_dir"]) == (3, str(tmp_path / "elsewhere" / "sums"))
+    resolved = yaml.safe_load((tmp_path / "elsewhere/sums/recipe.yaml").read_text(encoding="utf-8"))
+    assert (resolved["description"], resolved["limits"]["tokens"]) == ("said", 9000)
+    assert "Traceback" in distill("run", "nowhere").err
 
 
 def test_a_dry_run_prints_the_resolved_recipe_and_does_nothing(distill: Distill, tmp_path: Path) -> None:
@@ -251,14 +262,31 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_same_command_continues(
     recipe = sums(tmp_path, rows=400, teacher={"use": "./stop.py:Interrupted"}, limits={"concurrency": 1})
     (tmp_path / "stop.py").write_text(INTERRUPTING % 1, encoding="utf-8")
     before = signal.getsignal(signal.SIGINT)
-    said = distill("run", recipe)
+    said = distill("run", recipe, "--fresh", "--set", "samples.max=2")
     assert said.code == 130
     assert "stopping: finishing" in said.err and "Ctrl-C again to abandon them" in said.err
-    assert "nothing lost.   resume:  distill run sums.yaml" in said.out
+    assert "nothing lost.   resume:  distill run sums.yaml --set samples.max=2" in said.out
     assert signal.getsignal(signal.SIGINT) == before
     again = distill("run", recipe, "--json")
     assert (again.code, again.json["rows"], again.json["kept"]) == (0, 400, 400)
     assert again.json["requests"] + again.json["replayed"] == 400
+    assert again.json["replayed"] >= 2
+
+
+def test_a_second_ctrl_c_abandons_what_is_in_flight(
+    distill: Distill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    recipe = sums(tmp_path, teacher={"use": "./hang.py:Interrupted"}, limits={"concurrency": 1})
+    hangs = INTERRUPTING.replace(
+        "        return", "            await __import__('asyncio').Event().wait()\n        return"
+    )
+    (tmp_path / "hang.py").write_text(hangs % 2, encoding="utf-8")
+    said = distill("run", recipe)
+    assert said.code == 130
+    assert "abandoned; what had arrived is saved.   resume:  distill run sums.yaml" in said.err
+    again = distill("run", recipe, "--json")
+    assert (again.code, again.json["kept"]) == (0, 6)
     assert again.json["replayed"] >= 2
 
 
