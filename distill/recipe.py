@@ -320,12 +320,15 @@ def load_recipe(
     if problems:
         in_order = sorted(problems, key=lambda one: (not one.line, one.line, one.column))
         raise RecipeError([_redacted(one, used) for one in in_order])
-    result = Recipe.model_validate(filled)
+    absent = tuple(_unset_problem(document, place, name) for place, name in unset.items())
+    if absent and need_env:
+        raise _unset_error(absent)
+    try:
+        result = Recipe.model_validate(filled)
+    except ValidationError:  # only a value that is not set can still be wrong here, such as `rows: ${ROWS}`
+        raise _unset_error(absent) from None
     result._base, result._path = base or (path.parent if path else Path.cwd()), path
-    result._written, result._environment = written, used
-    result._unset = tuple(_unset_problem(document, place, name) for place, name in unset.items())
-    if result.unset and need_env:
-        raise _unset_error(result.unset)
+    result._written, result._environment, result._unset = written, used, absent
     return result
 
 

@@ -267,6 +267,14 @@ def test_mistakes_come_before_missing_variables() -> None:
     assert [one[0] for one in refused({**SMALL, **part}, env={})] == ["`limits.usd` must be a number"]
 
 
+@pytest.mark.parametrize("need_env", [True, False])
+def test_a_number_from_the_environment_cannot_be_missing(need_env: bool) -> None:
+    recipe = {**SMALL, "limits": {"rows": "${HOW_MANY}"}}
+    assert load_recipe(recipe, env={"HOW_MANY": "7"}).limits.rows == 7
+    with pytest.raises(SetupError, match="HOW_MANY is not set"):
+        load_recipe(recipe, env={}, need_env=need_env)
+
+
 def test_where_nobody_is_asked_variables_may_be_missing() -> None:
     recipe = load_recipe(KEYED, env={}, need_env=False)
     assert recipe.teacher.options["api_key"] == "${MY_KEY}"
