@@ -165,7 +165,7 @@ def _strategy(recipe: "Recipe", seen: _Seen) -> Finding:
     if not messages:
         return Finding("strategy", "ok", f"{name}: asks nobody")
     size = sum(len(str(one.get("content", ""))) for one in messages)
-    return Finding("strategy", "ok", f"{name}: first row asks with {len(messages)} messages, {size:,} characters")
+    return Finding("strategy", "ok", f"{name}: the first row asks with {size:,} characters")
 
 
 # ---------------------------------------------------------------- verifiers against the reference answers
@@ -205,6 +205,8 @@ async def _tried(one: Check, rows: Sequence["Row"], *, pool: Pool) -> Finding:
         if verdict.status in (Status.FAIL, Status.ERROR)
     ]
     accepted = sum(verdict.status is Status.PASS for verdict in verdicts)
+    if not refused and not accepted:
+        return Finding("verifiers", "skip", f"{one.name}: cannot judge a reference answer alone")
     if not refused:
         return Finding("verifiers", "ok", f"{one.name} accepts {accepted}/{len(cases)} reference answers")
     text = f"{one.name} rejects {len(refused)} of {len(cases)} reference answers"

@@ -1,8 +1,9 @@
 """`distill list`: recipes, plug-ins with their options, runs. Imported when the command is used."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import click
 
@@ -87,7 +88,8 @@ def _options(function: Callable[..., Any]) -> dict[str, str]:
 
 
 def _type_name(annotation: Any) -> str:
-    text = (
-        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    )
-    return text.replace("typing.", "").replace("pathlib.", "").replace("pathlib._local.", "")
+    """`Path`, `int | None`, `auto | jsonl | csv`: the annotation without module names."""
+    if get_origin(annotation) is Literal:
+        return " | ".join(str(choice) for choice in get_args(annotation))
+    text = annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", text)

@@ -386,7 +386,9 @@ def test_list_names_recipes_and_plugins_with_their_options(distill: Distill) -> 
     assert found["runs"] == []
     said = distill("list", "sources", "-q")
     assert said.out.split() == ["files", "documents"]
-    assert "path: Path" in distill("list", "sources").out
+    sources = distill("list", "sources").out
+    assert "path: Path\n" in sources and "format: auto | jsonl | json | csv = 'auto'\n" in sources
+    assert "price: Price | None = None\n" in distill("list", "teachers").out
 
 
 def test_the_schema_is_json(distill: Distill) -> None:
