@@ -134,7 +134,7 @@ class Cursor:
         if self.kind(ahead) is TokenType.IDENTIFIER:
             return True
         word = self.word(ahead)
-        return bool(word) and word not in RESERVED
+        return bool(word) and word not in RESERVED and " " not in word
 
     def name(self, what: str, *, hint: str = "") -> Name:
         """Read a name, or refuse, saying what it should name."""
@@ -241,8 +241,8 @@ def _from_sqlglot(error: Exception, cursor: Cursor, start: int) -> GraphSyntaxEr
         if isinstance(line, int) and isinstance(column, int):
             # sqlglot counts to the last character of the token it stopped at
             shift = len(str(detail.get("highlight") or "x")) - 1
-            return GraphSyntaxError(message, line=line, column=max(1, column - shift))
-        return GraphSyntaxError(message, **place(cursor.text, start))
+            return GraphSyntaxError(message, line=line, column=max(1, column - shift), hint=cursor.trap_hint())
+        return GraphSyntaxError(message, hint=cursor.trap_hint(), **place(cursor.text, start))
     return GraphSyntaxError("not an expression", cause=str(error)[:200], **place(cursor.text, start))
 
 

@@ -32,6 +32,13 @@ from .tree import Expr, Query
 MAX_ROWS = 10_000
 """Most rows of a result; a query that returns more raises GraphRunError."""
 
+_OPTIMIZERS = frozenset(
+    """filter_pushdown filter_pullup expression_rewriter join_order build_side_probe_side unused_columns column_lifetime
+    deliminator in_clause unnest_rewriter cte_inlining top_n limit_pushdown""".split()  # noqa: SIM905  (one per word)
+)
+"""The optimizers that stay on. The others cost planning time that small tables never repay, and one of them is wrong:
+`common_subplan` of DuckDB 2.0.0 mixes up the columns of two equal joins in a UNION ALL."""
+
 _SETTINGS = (
     "SET temp_directory = ''",
     "SET threads = 1",
@@ -69,6 +76,7 @@ class Database:
         _fill(self._connection, script, dialect)
         self.types = _property_types(self._connection, script)
         self.catalog = _with_types(script.catalog(), self.types)
+        self._connection.execute(f"SET disabled_optimizers = '{_left_out()}'")
         for setting in _SETTINGS:
             self._connection.execute(setting)
         self._prepare = lru_cache(maxsize=512)(self._prepare_now)
@@ -154,6 +162,13 @@ def _bind_names(prepared: Prepared) -> set[str]:
 
 
 # ---------------------------------------------------------------- loading
+
+
+@lru_cache(maxsize=1)
+def _left_out() -> str:
+    with duckdb.connect(":memory:") as connection:
+        known = connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()
+    return ",".join(name for (name,) in known if name not in _OPTIMIZERS)
 
 
 def load_script(text: str, dialect: str) -> Database:

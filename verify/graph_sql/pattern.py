@@ -41,8 +41,8 @@ _FOREIGN = {
     "MATCH": "there is one MATCH: separate several path patterns by commas",
     "SELECT": "write COLUMNS ( expression AS name, … ) instead of SELECT",
     "LIMIT": "put it behind the outer query",
-    "ORDER": "put ORDER BY behind the outer query",
-    "GROUP": "put GROUP BY behind the outer query",
+    "ORDER BY": "put ORDER BY behind the outer query",
+    "GROUP BY": "put GROUP BY behind the outer query",
     "WITH": "there is no WITH inside GRAPH_TABLE",
 }
 
@@ -52,8 +52,8 @@ _CLAUSES = (
     ("RETURN",),
     ("OPTIONAL",),
     ("MATCH",),
-    ("ORDER", "BY"),
-    ("GROUP", "BY"),
+    ("ORDER BY",),
+    ("GROUP BY",),
     ("LIMIT",),
 )
 """What ends the WHERE behind the patterns: the clauses that follow, and those that writers put there by mistake."""

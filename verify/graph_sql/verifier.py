@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FENCE = "```"
 
 
-@verifier(needs_gold=False)  # type: ignore[untyped-decorator]
+@verifier(needs_gold=False)
 def graph_sql(
     case: Case,
     *,

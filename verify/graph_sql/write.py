@@ -44,7 +44,19 @@ def write_query(query: Query) -> str:
     for node in list(outer.find_all(exp.Table)):
         if node.name in by_name:
             node.set("this", exp.Var(this=write_table(by_name[node.name], reader)))
-    return outer.sql(dialect=reader)
+    return _dates(outer, reader).sql(dialect=reader)
+
+
+def _dates(node: Expr, reader: str) -> Expr:
+    """`DATE '…'` is written as such, which sqlglot would turn into a call in Oracle's dialect. Works in place."""
+    if reader != "oracle":
+        return node
+    for one in list(node.find_all(exp.DateStrToDate)):
+        text = exp.Var(this=f"DATE {one.this.sql(dialect=reader)}")
+        if one is node:
+            return text
+        one.replace(text)
+    return node
 
 
 def write_table(table: GraphTable, reader: str = "oracle") -> str:
@@ -148,7 +160,7 @@ class _Writer:
                 return text
             if text:
                 one.replace(exp.Var(this=text))
-        return copy.sql(dialect=self.reader)
+        return _dates(copy, self.reader).sql(dialect=self.reader)
 
     def predicate(self, node: exp.Anonymous) -> str:
         name = str(node.this)
