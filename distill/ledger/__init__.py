@@ -15,7 +15,7 @@ Measured on two cores, replies of 1 KB from 256 producers: 16,000 to 27,000 repl
 12,000 rows settled (with their verdicts) a second; a stored reply is found in 0.02 ms, a missing one in 0.005.
 
 Replies and verdicts are only ever added. Rows, and how they settled, belong to a generation (one call of `begin`); the
-current and the previous one are kept, so that a run can be compared with the one before.
+current and the previous one are kept, so that a run can be compared with the one before; older ones are overwritten.
 """
 
 from distill.ledger.book import Ledger, differing_keys

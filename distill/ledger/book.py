@@ -27,9 +27,8 @@ from verify.contract import Verdict
 _PUT_REPLY = "INSERT OR IGNORE INTO replies VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_VERDICTS = "INSERT INTO verdicts VALUES (NULL, ?, ?, ?)"
 _PUT_ROW = "INSERT OR IGNORE INTO rows VALUES (?, ?)"
-_PUT_SETTLED = "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?)"
+_PUT_SETTLED = "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PUT_RUN = "INSERT INTO runs VALUES (?, ?)"
-_FORGET = "DELETE FROM settled WHERE generation < ?"
 
 
 class Ledger(LedgerView):
@@ -87,8 +86,7 @@ class Ledger(LedgerView):
         self.generation += 1
         self._seen.close()
         self._seen = DiskSet()
-        put_run = (_PUT_RUN, (self.generation, body))
-        self._writer.put(Job((put_run, (_FORGET, (self.generation - 1,)))))
+        self._writer.put(Job(((_PUT_RUN, (self.generation, body)),)))
         return [] if before is None else differing_keys(before, orjson.loads(body))
 
     def admit(self, row_id: str) -> bool:
@@ -131,8 +129,9 @@ class Ledger(LedgerView):
         }
         # The group and the origin are not part of a row's identity, so they stand with the generation, not the row.
         facts = {"group": row.group, "origin": row.origin, "reason": settled.reason, "samples": _samples(settled)}
-        place = (self.generation, *settled.position, row.id, settled.outcome, to_json(facts))
-        await self._soon(Job(((_PUT_ROW, (row.id, to_json(content))), (_PUT_SETTLED, place))))
+        values = (*settled.position, self.generation, row.id, settled.outcome, to_json(facts))
+        put_settled = (_PUT_SETTLED, (self.generation % 2, *values))
+        await self._soon(Job(((_PUT_ROW, (row.id, to_json(content))), put_settled)))
 
     async def flush(self) -> None:
         """Return once everything given so far is committed. Raises what went wrong meanwhile."""

@@ -1,7 +1,7 @@
 """A set on disk for things that must be seen only once.
 
 May be imported by the ledger and by curate; imports nothing of ours.
-Design reason: a million ids in a Python set are 100 MB, in a temporary SQLite table 8.
+Design reason: a million ids in a Python set are 100 MB, in a temporary SQLite table 4.
 """
 
 import sqlite3
@@ -16,7 +16,7 @@ class DiskSet:
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8000"):
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-4000"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
         self._connection.execute("BEGIN")

@@ -29,10 +29,12 @@ CREATE TABLE replies (id INTEGER PRIMARY KEY, key TEXT NOT NULL, sample INTEGER 
 CREATE TABLE verdicts (id INTEGER PRIMARY KEY, row TEXT NOT NULL, reply TEXT NOT NULL, body BLOB NOT NULL);
 CREATE INDEX verdicts_of ON verdicts (row, reply);
 CREATE TABLE rows (id TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
-CREATE TABLE settled (generation INTEGER, source INTEGER, variant INTEGER, row TEXT NOT NULL, outcome TEXT NOT NULL,
-    body BLOB NOT NULL, PRIMARY KEY (generation, source, variant)) WITHOUT ROWID;
+CREATE TABLE settled (odd INTEGER, source INTEGER, variant INTEGER, generation INTEGER NOT NULL, row TEXT NOT NULL,
+    outcome TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (odd, source, variant)) WITHOUT ROWID;
 CREATE TABLE runs (generation INTEGER PRIMARY KEY, recipe BLOB NOT NULL);
 """
+"""`settled.odd` is the generation's parity: a generation overwrites the one before the last, row by row, where deleting
+a million rows at once would hold up every reply for seconds."""
 
 
 def pack(body: bytes) -> bytes:
@@ -113,7 +115,7 @@ def connect(path: Path, *, writing: bool, damaged: bool = False) -> sqlite3.Conn
     try:
         if damaged:  # else SQLite refuses everything in a file that is shorter than it should be
             connection.execute("PRAGMA writable_schema=ON")
-        connection.execute("PRAGMA cache_size=-16000")
+        connection.execute(f"PRAGMA cache_size={-16000 if writing else -4000}")
     except BaseException:
         connection.close()
         raise

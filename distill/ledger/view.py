@@ -98,7 +98,9 @@ class LedgerView:
         """`replies` in the ledger, and `kept`, `dropped`, `failed` of a generation (the current one when not said)."""
         self._catch_up()
         at = self.generation if generation is None else generation
-        outcomes = self._fetch("SELECT outcome, count(*) FROM settled WHERE generation = ? GROUP BY outcome", (at,))
+        outcomes = self._fetch(
+            "SELECT outcome, count(*) FROM settled WHERE odd = ? AND generation = ? GROUP BY outcome", (at % 2, at)
+        )
         counts = {"replies": self._fetch("SELECT count(*) FROM replies")[0][0], "kept": 0, "dropped": 0, "failed": 0}
         return counts | dict(outcomes)
 
@@ -120,9 +122,9 @@ class LedgerView:
         at = self.generation if generation is None else generation
         last = (-1, -1)
         while page := self._fetch(
-            "SELECT source, variant, row, outcome, body FROM settled WHERE generation = ?"
+            "SELECT source, variant, row, outcome, body FROM settled WHERE odd = ? AND generation = ?"
             " AND (source, variant) > (?, ?) ORDER BY source, variant LIMIT ?",
-            (at, *last, _PAGE),
+            (at % 2, at, *last, _PAGE),
         ):
             yield from page
             last = page[-1][:2]

@@ -236,7 +236,7 @@ def test_a_generation_keeps_its_own_group_and_origin_and_the_one_before_stays_re
             asyncio.run(main(ledger, origin))
         assert [row.origin for _, row in ledger.rows()] == ["c.csv:5"]
         assert [row.group for _, row in ledger.rows(generation=2)] == ["group of b.csv:9"]
-        assert list(ledger.rows(generation=1)) == []  # older ones are forgotten
+        assert list(ledger.rows(generation=1)) == []  # older ones are overwritten
 
 
 def test_begin_names_what_changed_and_admits_every_row_anew(tmp_path: Path) -> None:
