@@ -488,7 +488,10 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def find_recipe(name: str | Path) -> Path:
-    """The file of a recipe: a path, a directory that holds `recipe.yaml`, or the name of a shipped one."""
+    """The file of a recipe: a path, a directory that holds `recipe.yaml`, or the name of a shipped one.
+
+    Raises UsageError when there is none.
+    """
     path = Path(name)
     if path.is_dir() and (path / "recipe.yaml").is_file():
         return path / "recipe.yaml"
@@ -496,9 +499,12 @@ def find_recipe(name: str | Path) -> Path:
         return path
     known = shipped_recipes()
     found = known.get(str(name).removesuffix(".yaml").removeprefix("recipes/"))
-    if found is None:
-        raise UsageError(f"no recipe `{name}`", help=did_you_mean(str(name), list(known)) or "distill list recipes")
-    return found
+    if found is not None:
+        return found
+    if path.is_dir():
+        raise UsageError(f"no `recipe.yaml` in `{name}`", help=f"make one: distill init {name}")
+    what = "file" if path.suffix in (".yaml", ".yml") else "recipe"
+    raise UsageError(f"no {what} `{name}`", help=did_you_mean(str(name), list(known)))
 
 
 def recipe_schema() -> dict[str, Any]:

@@ -80,8 +80,8 @@ def render_unexpected(
 def _render_problems(problems: list[Problem], *, color: bool) -> str:
     blocks = ["\n".join(_problem(one, color=color)) for one in problems]
     if len(problems) > 1:
-        file = next((one.file for one in problems if one.line), "the recipe")
-        blocks.append(f"{len(problems)} problems in {file}")
+        files = {one.file for one in problems}
+        blocks.append(f"{len(problems)} problems in {files.pop() if len(files) == 1 else 'the recipe'}")
     return "\n\n".join(blocks)
 
 

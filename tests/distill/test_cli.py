@@ -73,6 +73,8 @@ def test_help_texts_are_pinned(command: str, distill: Distill) -> None:
         (["run", "--row", "3"], "error[usage]: `distill run` has no option `--row`", "did you mean `--rows`?"),
         (["run"], "error[usage]: missing argument 'RECIPE'", "distill run -h"),
         (["run", "graph_sq"], "error[usage]: no recipe `graph_sq`", "did you mean `graph_sql`?"),
+        (["run", "."], "error[usage]: no `recipe.yaml` in `.`", "distill init ."),
+        (["run", "mine.yaml"], "error[usage]: no file `mine.yaml`", "graph_sql"),
         (["run", "graph_sql", "--budget", "5eur"], "error[usage]: `--budget 5eur` is not understood", "5usd"),
         (["run", "graph_sql", "--set", "limits"], "error[usage]: `--set limits` is not of the form", "limits.rows=20"),
         (["run", "graph_sql", "--concurrency", "some"], "error[usage]: `--concurrency some` is neither", ""),

@@ -1,6 +1,7 @@
 """The run loop by what it does: what is asked, what is kept, what is paid for again, and how a run ends."""
 
 import asyncio
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import distill
 from distill import engine
 from distill.errors import SourceError, TeacherError
 from distill.events import Event, Progress, RowSettled, Stage, Warned
+from distill.pace import Pace
 from distill.recipe import load_recipe
 from tests.distill.runs import data, lines, recipe, snapshot, write_sums
 
@@ -200,7 +202,13 @@ def test_a_failing_user_strategy_costs_only_its_rows(tmp_path: Path) -> None:
     assert (result.kept, result.failed) == (29, 1)
 
 
-def test_a_teacher_nobody_can_reach_is_an_error_with_a_next_step(tmp_path: Path) -> None:
+def test_a_teacher_nobody_can_reach_is_an_error_with_a_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(seconds: float) -> None:
+        """Waits between tries are not what is tested here."""
+
+    monkeypatch.setattr(engine, "Pace", functools.partial(Pace, sleep=at_once))
     with pytest.raises(TeacherError) as caught:
         run(
             tmp_path,

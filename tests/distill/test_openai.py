@@ -161,7 +161,7 @@ def test_without_a_key_no_header_is_sent() -> None:
 
 def test_connections_are_reused_and_not_limited_to_aiohttps_hundred() -> None:
     async def many(url: str) -> None:
-        teacher = OpenAITeacher(model="loopback", base_url=url)
+        teacher = OpenAITeacher(model="loopback", base_url=url, timeout=30)
         await asyncio.gather(*(teacher.attempt(request(str(n))) for n in range(150)))
         await teacher.close()
 

@@ -236,6 +236,21 @@ def test_a_cancelled_waiter_gives_its_turn_to_the_next() -> None:
     asyncio.run(story())
 
 
+def test_a_slot_granted_to_somebody_cancelled_at_that_moment_is_given_back() -> None:
+    async def story() -> None:
+        pace, crowd = paced(concurrency=1), Crowd()
+        tasks = start(pace, crowd, 2)
+        await until(lambda: crowd.inside == 1)
+        pace.limit = 2
+        tasks[1].cancel()
+        await until(tasks[1].done)
+        assert (crowd.inside, pace.in_flight) == (1, 1)
+        crowd.gate.set()
+        await tasks[0]
+
+    asyncio.run(story())
+
+
 # ---------------------------------------------------------------- the limit that finds itself
 
 
@@ -386,7 +401,8 @@ def test_a_stop_turns_away_who_waits_and_lets_finish_who_is_in() -> None:
         pace.stop(Stopped("interrupted", limit="interrupt"))
         pace.stop(Stopped("too late to matter", limit="usd"))
         crowd.gate.set()
-        got = await asyncio.gather(*tasks, retrying, return_exceptions=True)
+        async with asyncio.timeout(30):
+            got = await asyncio.gather(*tasks, retrying, return_exceptions=True)
         assert got[:2] == [GOOD, GOOD]
         assert all(one is pace.stopped for one in got[2:])
         assert isinstance(pace.stopped, Stopped) and pace.stopped.limit == "interrupt"
