@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -332,18 +333,24 @@ asyncio.run(main())
 """
 
 
-def start_waiting(tmp_path: Path, before_waiting: str = "pass") -> tuple["subprocess.Popen[str]", set[int]]:
-    """A script with two busy workers, and the pids of these and of their nursery."""
+@contextmanager
+def waiting(tmp_path: Path, before_waiting: str = "pass") -> Iterator[tuple["subprocess.Popen[str]", set[int]]]:
+    """A script with two busy workers, and the pids of these and of their nursery; all are gone at the end."""
     head = f"TMP = {str(tmp_path / 'job-')!r}\ndef before_waiting():\n    {before_waiting}\n"
-    process = start(head + WAITING)
-    assert process.stdout is not None and process.stdout.readline() == "ready\n"
-    return process, {int(pid) for name in "ab" for pid in (tmp_path / f"job-{name}").read_text().split()}
+    with start(head + WAITING) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        pids = {int(pid) for name in "ab" for pid in (tmp_path / f"job-{name}").read_text().split()}
+        try:
+            yield process, pids
+        finally:
+            for kill, pid in [(os.killpg, process.pid), *((os.kill, pid) for pid in pids)]:
+                with suppress(ProcessLookupError):
+                    kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.kill
 def test_no_worker_outlives_a_killed_caller(tmp_path: Path) -> None:
-    process, pids = start_waiting(tmp_path)
-    with process:
+    with waiting(tmp_path) as (process, pids):
         assert len(pids) == 3
         os.kill(process.pid, signal.SIGKILL)
         assert all(wait_gone(pid) for pid in pids)
@@ -352,17 +359,14 @@ def test_no_worker_outlives_a_killed_caller(tmp_path: Path) -> None:
 @pytest.mark.kill
 def test_nor_when_a_fork_of_the_caller_keeps_its_descriptors_open(tmp_path: Path) -> None:
     libc = "import ctypes; libc = ctypes.CDLL(None); libc.fork() or (libc.close(1), libc.close(2), libc.pause())"
-    process, pids = start_waiting(tmp_path, libc)  # a fork that Python's own hooks do not see
-    with process:
+    with waiting(tmp_path, libc) as (process, pids):  # a fork that Python's own hooks do not see
         os.kill(process.pid, signal.SIGKILL)
         assert all(wait_gone(pid) for pid in pids)
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.kill
 def test_ctrl_c_is_quiet_in_the_workers_and_leaves_none(tmp_path: Path) -> None:
-    process, pids = start_waiting(tmp_path)
-    with process:
+    with waiting(tmp_path) as (process, pids):
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode == -signal.SIGINT
