@@ -121,6 +121,8 @@ def _summary(current: Session, run: Path) -> None:
         current.answer(f"  report     {run / 'report.html'}")
     if steps:
         current.note(f"next  distill show {run.name} --dropped")
+    if not kept and not steps:
+        current.note("nothing is written yet: the run was cut short, the same command continues it")
 
 
 def _count_verdicts(checks: dict[str, Counter[str]], row: dict[str, Any]) -> None:

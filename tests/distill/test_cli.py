@@ -331,6 +331,13 @@ def test_show_tells_why_rows_were_left_out(distill: Distill, tmp_path: Path) -> 
     assert distill("show", "last", "zzzz").code == 2
 
 
+def test_a_run_that_was_cut_short_says_so(distill: Distill, tmp_path: Path) -> None:
+    distill("preview", sums(tmp_path), "-n", "1")
+    said = distill("show")
+    assert said.code == 0
+    assert "kept 0" in said.out and "the same command continues it" in said.err
+
+
 def test_a_run_is_named_by_path_name_or_prefix(distill: Distill, tmp_path: Path) -> None:
     recipe = sums(tmp_path, rows=2)
     for name in ("alpha", "alps"):
