@@ -93,6 +93,9 @@ def main() -> None:
         for pid in workers:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
+        for pid in workers:  # whoever waits for the nursery has then waited for all
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
     os._exit(0)
 
 
