@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHOWN = 1200
 """Characters of thinking or prompt that are shown before a note says how many follow."""
 
+_OUTCOMES = {"reply": "failed", "source": "malformed"}
+"""Steps at which a row was lost before it could be dropped."""
+
 _COLORS = {"pass": "green", "fail": "red", "error": "magenta", "skip": "bright_black"}
 
 
@@ -35,7 +38,7 @@ def rejected_rows(run: Path) -> Iterator[dict[str, Any]]:
     path = run / "rejected.jsonl"
     if path.is_file():
         for line in _lines(path):
-            yield {**line, "outcome": "failed" if line.get("step") == "reply" else "dropped"}
+            yield {**line, "outcome": _OUTCOMES.get(str(line.get("step")), "dropped")}
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ distill show graph_sql 4f2a               one row, by the first characters of it
 @click.command(cls=Command, examples=_EXAMPLES)
 @click.argument("run", default="last")
 @click.argument("row", required=False)
-@click.option("--dropped", is_flag=True, help="Rows that were answered and left out.")
+@click.option("--dropped", is_flag=True, help="Rows that were left out, malformed ones too.")
 @click.option("--failed", is_flag=True, help="Rows without a reply.")
 @click.option("--why", metavar="CHECK", help="Rows that this check did not pass, kept ones too.")
 @click.option(
@@ -69,7 +69,7 @@ def _chosen(run: Path, *, dropped: bool, failed: bool, why: str | None) -> Itera
 
     if why is not None:
         return (row for rows in (rejected_rows(run), kept_rows(run)) for row in rows if _objected(row, why))
-    wanted = {name for name, asked in (("dropped", dropped), ("failed", failed)) if asked}
+    wanted = ({"dropped", "malformed"} if dropped else set()) | ({"failed"} if failed else set())
     return (row for row in rejected_rows(run) if row["outcome"] in wanted)
 
 
@@ -111,7 +111,9 @@ def _summary(current: Session, run: Path) -> None:
         _count_verdicts(checks, row)
     facts = {"run_dir": str(run), "kept": len(kept), **outcomes, "lines": dict(splits), "left_out": dict(steps)}
     current.object({**facts, "checks": checks})
-    current.answer(f"{run.name}   kept {len(kept):,} · dropped {outcomes['dropped']:,} · failed {outcomes['failed']:,}")
+    malformed = f" · malformed {outcomes['malformed']:,}" if outcomes["malformed"] else ""
+    counts = f"kept {len(kept):,} · dropped {outcomes['dropped']:,} · failed {outcomes['failed']:,}{malformed}"
+    current.answer(f"{run.name}   {counts}")
     current.answer("  lines      " + (said_by(splits) or "none"))
     if steps:
         current.answer("  left out   " + said_by(steps))

@@ -299,6 +299,8 @@ def test_tolerance_for_malformed_rows(distill: Distill, tmp_path: Path) -> None:
     said = distill("run", recipe)
     assert said.code == 0
     assert "warning[source]: 1 malformed rows were left out" in said.err and "sums.jsonl:41" in said.err
+    assert "kept 40 · dropped 0 · failed 0 · malformed 1" in distill("show").out
+    assert "source: not JSON" in distill("show", "last", "--dropped").out
 
 
 def test_a_source_that_cannot_be_read_is_the_error_form(distill: Distill, tmp_path: Path) -> None:
