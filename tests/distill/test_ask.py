@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,18 @@ from distill.records import Reply, Request, Row, Usage
 from distill.teachers import AttemptFailed
 from distill.teachers.openai import OpenAITeacher
 from tests.distill.loopback import Answer, Call, Loopback, completion, failure
+
+T = TypeVar("T")
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`; one that hangs is a failed test."""
+
+    async def guarded() -> T:
+        async with asyncio.timeout(60):
+            return await work
+
+    return asyncio.run(guarded())
 
 
 class Memory:
@@ -89,7 +102,7 @@ def test_asks_once_records_and_then_replays() -> None:
         assert await again(request()) == first
         assert (again.requests, again.replayed, again.usage) == (0, 1, Usage(usd=0.0))
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_another_sample_task_message_sampling_or_model_is_another_request() -> None:
@@ -111,7 +124,7 @@ def test_another_sample_task_message_sampling_or_model_is_another_request() -> N
         assert len(teacher.asked) == len(ledger.replies) == ask.requests == 6
         assert ask.replayed == 0
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_frozen_never_asks() -> None:
@@ -125,7 +138,7 @@ def test_frozen_never_asks() -> None:
         assert caught.value.request.row.prompt == "new"
         assert len(teacher.asked) == 1
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_identical_requests_at_the_same_time_are_paid_once() -> None:
@@ -141,7 +154,7 @@ def test_identical_requests_at_the_same_time_are_paid_once() -> None:
         assert (ask.requests, ask.replayed) == (1, 19)
         assert set(ledger.recorded.values()) == {1}
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_identical_requests_share_a_failure() -> None:
@@ -159,7 +172,7 @@ def test_identical_requests_share_a_failure() -> None:
             await ask(request())
         assert len(teacher.asked) == 2, "a failure is not remembered: it never occupies a sample"
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_when_the_first_is_cancelled_the_next_takes_over() -> None:
@@ -178,7 +191,7 @@ def test_when_the_first_is_cancelled_the_next_takes_over() -> None:
         assert len(teacher.asked) == 2
         assert set(ledger.recorded.values()) == {1}
 
-    asyncio.run(story())
+    finish(story())
 
 
 @pytest.mark.parametrize("cancels", [1, 3])
@@ -197,7 +210,7 @@ def test_a_reply_that_arrived_is_recorded_even_while_being_cancelled(cancels: in
         assert len(ledger.replies) == 1
         assert await ask(request()) and len(teacher.asked) == 1
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_nothing_is_returned_before_it_is_durable() -> None:
@@ -209,7 +222,7 @@ def test_nothing_is_returned_before_it_is_durable() -> None:
             await asyncio.sleep(0)
         await task
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_a_full_disk_reaches_everybody_who_waits() -> None:
@@ -220,7 +233,7 @@ def test_a_full_disk_reaches_everybody_who_waits() -> None:
         errors = await asyncio.gather(*(ask(request()) for _ in range(3)), return_exceptions=True)
         assert all(isinstance(error, DiskFull) for error in errors)
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_a_request_turned_away_by_a_stop_did_not_reach_the_teacher() -> None:
@@ -232,7 +245,7 @@ def test_a_request_turned_away_by_a_stop_did_not_reach_the_teacher() -> None:
             await ask(request())
         assert ask.requests == 0
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_fatal_becomes_an_error_that_stops_the_run() -> None:
@@ -244,7 +257,7 @@ def test_fatal_becomes_an_error_that_stops_the_run() -> None:
                 await ask(request())
         assert len(teacher.asked) == 1, "the second was not even sent"
 
-    asyncio.run(story())
+    finish(story())
 
 
 @settings(max_examples=50, deadline=None)
@@ -275,7 +288,7 @@ def test_whatever_is_cancelled_nothing_is_recorded_twice_or_lost(
         assert len(teacher.asked) - before == owed
         assert ledger.replies.keys() == places and set(ledger.recorded.values()) == {1}
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_over_sockets_a_run_through_a_storm_asks_for_each_reply_exactly_once() -> None:
@@ -301,9 +314,9 @@ def test_over_sockets_a_run_through_a_storm_asks_for_each_reply_exactly_once() -
 
     ledger = Memory()
     with Loopback(stormy) as server:
-        texts, ask = asyncio.run(run(server.url, ledger))
+        texts, ask = finish(run(server.url, ledger))
         asked = len(server.calls)
-        again, replay = asyncio.run(run(server.url, ledger))
+        again, replay = finish(run(server.url, ledger))
     assert texts == again == [f"answer to q{n}" for n in range(60)]
     assert set(finished.values()) == {1} and len(finished) == 60
     assert server.most_in_flight <= 8

@@ -1,8 +1,8 @@
 """Slots, retries, budgets and stops, on a clock and a sleep of the test's own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,19 @@ from distill.records import Reply, Usage
 from distill.teachers import AttemptFailed, Kind
 
 GOOD = Reply({"role": "assistant", "content": "4"}, usage=Usage(10, 90, 0, 0.01))
+
+
+T = TypeVar("T")
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`; one that hangs is a failed test."""
+
+    async def guarded() -> T:
+        async with asyncio.timeout(60):
+            return await work
+
+    return asyncio.run(guarded())
 
 
 class Time:
@@ -66,14 +79,14 @@ async def until(condition: Callable[[], bool]) -> None:
 def test_a_reply_at_once_waits_for_nothing() -> None:
     time = Time()
     pace = paced(time)
-    assert asyncio.run(pace.attempt(scripted(GOOD))) is GOOD
+    assert finish(pace.attempt(scripted(GOOD))) is GOOD
     assert (time.waits, pace.replies, pace.retries, pace.usage) == ([], 1, 0, GOOD.usage)
 
 
 def test_waits_grow_and_end_in_a_reply() -> None:
     time = Time()
     pace = paced(time)
-    asyncio.run(pace.attempt(scripted(*(fault() for _ in range(5)), GOOD)))
+    finish(pace.attempt(scripted(*(fault() for _ in range(5)), GOOD)))
     assert all(2**n <= wait <= 2**n + 1 for n, wait in enumerate(time.waits))
     assert pace.retries == 5
 
@@ -82,7 +95,7 @@ def test_waits_grow_and_end_in_a_reply() -> None:
 def test_a_request_is_given_up_after_as_many_tries_as_its_failure_deserves(kind: Kind) -> None:
     time = Time()
     with pytest.raises(AttemptFailed) as caught:
-        asyncio.run(paced(time).attempt(scripted(fault(kind))))
+        finish(paced(time).attempt(scripted(fault(kind))))
     assert caught.value.tries == TRIES[kind] == len(time.waits) + 1
     assert caught.value.seconds == pytest.approx(sum(time.waits))
     assert max(time.waits) <= 60
@@ -91,7 +104,7 @@ def test_a_request_is_given_up_after_as_many_tries_as_its_failure_deserves(kind:
 
 def test_throttling_is_outlived_for_minutes() -> None:
     time = Time()
-    asyncio.run(paced(time).attempt(scripted(*(fault("throttled") for _ in range(11)), GOOD)))
+    finish(paced(time).attempt(scripted(*(fault("throttled") for _ in range(11)), GOOD)))
     assert time.now > 300
 
 
@@ -99,13 +112,13 @@ def test_throttling_is_outlived_for_minutes() -> None:
 def test_what_is_not_worth_another_try_gets_none(failure: AttemptFailed) -> None:
     time = Time()
     with pytest.raises(AttemptFailed):
-        asyncio.run(paced(time).attempt(scripted(failure, GOOD)))
+        finish(paced(time).attempt(scripted(failure, GOOD)))
     assert time.waits == []
 
 
 def test_retry_after_is_honoured_in_full() -> None:
     time = Time()
-    asyncio.run(paced(time).attempt(scripted(fault("throttled", after=400.0), fault("throttled", after=0.0), GOOD)))
+    finish(paced(time).attempt(scripted(fault("throttled", after=400.0), fault("throttled", after=0.0), GOOD)))
     assert 400 <= time.waits[0] <= 401
     assert time.waits[1] >= 1, "a server that says 0 again and again must not make us spin"
 
@@ -116,7 +129,7 @@ def test_other_exceptions_pass_and_free_the_slot() -> None:
 
     pace = paced(concurrency=1)
     with pytest.raises(RuntimeError):
-        asyncio.run(pace.attempt(broken))
+        finish(pace.attempt(broken))
     assert pace.in_flight == 0
 
 
@@ -138,7 +151,7 @@ def test_no_slot_is_held_while_waiting_for_another_try() -> None:
         release.set()
         assert await waiting is GOOD
 
-    asyncio.run(story())
+    finish(story())
 
 
 class Crowd:
@@ -179,7 +192,7 @@ def test_never_more_than_the_limit_and_first_come_first_served() -> None:
         assert crowd.order == list(range(20))
         assert pace.in_flight == 0
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_the_limit_can_be_set_while_running() -> None:
@@ -193,7 +206,7 @@ def test_the_limit_can_be_set_while_running() -> None:
         await asyncio.gather(*tasks)
         assert crowd.most == 7
 
-    asyncio.run(story())
+    finish(story())
 
 
 @settings(deadline=None)
@@ -220,7 +233,7 @@ def test_no_slot_is_ever_lost_or_made(steps: list[str]) -> None:
         assert (pace.in_flight, crowd.inside) == (0, 0)
         assert await pace.attempt(scripted(GOOD)) is GOOD
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_a_cancelled_waiter_gives_its_turn_to_the_next() -> None:
@@ -233,7 +246,7 @@ def test_a_cancelled_waiter_gives_its_turn_to_the_next() -> None:
         assert await tasks[2] is GOOD
         assert pace.in_flight == 0
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_a_slot_granted_to_somebody_cancelled_at_that_moment_is_given_back() -> None:
@@ -248,7 +261,7 @@ def test_a_slot_granted_to_somebody_cancelled_at_that_moment_is_given_back() -> 
         crowd.gate.set()
         await tasks[0]
 
-    asyncio.run(story())
+    finish(story())
 
 
 # ---------------------------------------------------------------- the limit that finds itself
@@ -319,7 +332,7 @@ def test_the_pace_finds_what_a_server_can_take() -> None:
         assert sum(isinstance(task.exception(), AttemptFailed) for task in tasks) == 0
         return seen
 
-    seen = asyncio.run(story())
+    seen = finish(story())
     settled = seen[len(seen) // 2 : -5]
     assert 14 <= sum(settled) / len(settled) <= 26
     assert min(settled) >= 10
@@ -337,7 +350,7 @@ def run_many(pace: Pace, number: int, reply: Reply = GOOD) -> tuple[int, list[Ba
         got = await asyncio.gather(*(pace.attempt(call) for _ in range(number)), return_exceptions=True)
         return sum(isinstance(one, Reply) for one in got), [one for one in got if isinstance(one, BaseException)]
 
-    return asyncio.run(story())
+    return finish(story())
 
 
 @pytest.mark.parametrize(
@@ -363,7 +376,7 @@ def test_before_the_first_reply_a_budget_lets_only_a_few_through() -> None:
         crowd.gate.set()
         await asyncio.gather(*tasks)
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_a_budget_in_money_without_a_price_is_refused_not_ignored() -> None:
@@ -379,7 +392,7 @@ def test_replies_that_cost_nothing_need_no_price() -> None:
 def test_minutes_end_the_waiting_too() -> None:
     time = Time()
     with pytest.raises(Stopped) as caught:
-        asyncio.run(paced(time, minutes=2).attempt(scripted(fault("throttled", after=3600.0))))
+        finish(paced(time, minutes=2).attempt(scripted(fault("throttled", after=3600.0))))
     assert (caught.value.limit, time.now) == ("minutes", 120)
 
 
@@ -401,8 +414,7 @@ def test_a_stop_turns_away_who_waits_and_lets_finish_who_is_in() -> None:
         pace.stop(Stopped("interrupted", limit="interrupt"))
         pace.stop(Stopped("too late to matter", limit="usd"))
         crowd.gate.set()
-        async with asyncio.timeout(30):
-            got = await asyncio.gather(*tasks, retrying, return_exceptions=True)
+        got = await asyncio.gather(*tasks, retrying, return_exceptions=True)
         assert got[:2] == [GOOD, GOOD]
         assert all(one is pace.stopped for one in got[2:])
         assert isinstance(pace.stopped, Stopped) and pace.stopped.limit == "interrupt"
@@ -410,7 +422,7 @@ def test_a_stop_turns_away_who_waits_and_lets_finish_who_is_in() -> None:
             await pace.attempt(scripted(GOOD))
         assert pace.in_flight == 0
 
-    asyncio.run(story())
+    finish(story())
 
 
 def test_what_is_fatal_stops_everything_with_cause_and_help() -> None:
@@ -418,7 +430,7 @@ def test_what_is_fatal_stops_everything_with_cause_and_help() -> None:
     fatal = AttemptFailed("refused", "`m` refused the key", fatal=True, cause="HTTP 401", help="check it", where="url")
     for _ in range(2):
         with pytest.raises(TeacherError) as caught:
-            asyncio.run(pace.attempt(scripted(fatal, GOOD)))
+            finish(pace.attempt(scripted(fatal, GOOD)))
     error = caught.value
     assert (str(error), error.cause, error.help, error.where) == ("`m` refused the key", "HTTP 401", "check it", "url")
     assert error.exit_code == 3 and error is pace.stopped
@@ -428,7 +440,7 @@ def test_an_endpoint_that_never_answered_is_an_error_of_the_environment() -> Non
     time = Time()
     gone = AttemptFailed("connection", "cannot reach `m` at url", retry=True, cause="connection refused", help="curl")
     with pytest.raises(TeacherError) as caught:
-        asyncio.run(paced(time).attempt(scripted(gone)))
+        finish(paced(time).attempt(scripted(gone)))
     assert len(time.waits) + 1 == TRIES["connection"] == 5
     assert str(caught.value) == f"cannot reach `m` at url (connection refused, 5 tries in {time.now:.0f} s)"
     assert caught.value.help == "curl"
@@ -442,7 +454,7 @@ def test_an_endpoint_that_went_away_is_given_minutes_to_come_back() -> None:
         await pace.attempt(scripted(GOOD))
         return await pace.attempt(scripted(*(fault("connection") for _ in range(RESTART_TRIES - 1)), GOOD))
 
-    assert asyncio.run(story()) is GOOD
+    assert finish(story()) is GOOD
     assert time.now > 200
 
 
@@ -456,12 +468,12 @@ def lose(pace: Pace, number: int, failure: Callable[[], AttemptFailed]) -> list[
                 errors.append(error)
         return errors
 
-    return asyncio.run(story())
+    return finish(story())
 
 
 def test_many_lost_requests_in_a_row_stop_the_run_resumably() -> None:
     pace = paced()
-    asyncio.run(pace.attempt(scripted(GOOD)))
+    finish(pace.attempt(scripted(GOOD)))
     errors = lose(pace, GIVE_UP + 1, fault)
     assert all(isinstance(error, AttemptFailed) for error in errors[: GIVE_UP - 1])
     assert isinstance(errors[-1], Stopped) and errors[-1].limit == "teacher" and errors[-1] is errors[-2]
@@ -472,13 +484,13 @@ def test_a_reply_in_between_starts_the_count_anew() -> None:
     pace = paced()
     for _ in range(3):
         lose(pace, GIVE_UP - 1, fault)
-        asyncio.run(pace.attempt(scripted(GOOD)))
+        finish(pace.attempt(scripted(GOOD)))
     assert pace.stopped is None
 
 
 def test_requests_that_are_themselves_at_fault_do_not_stop_a_run_that_works() -> None:
     pace = paced()
-    asyncio.run(pace.attempt(scripted(GOOD)))
+    finish(pace.attempt(scripted(GOOD)))
     lose(pace, 50, lambda: fault("request", retry=False))
     assert pace.stopped is None
 
