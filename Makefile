@@ -38,15 +38,14 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
-	@for python in "$(PYTHON)" python3 python3.13 python3.12 python3.11; do \
-		if [ -n "$$python" ] && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-			"$$python" -m venv $(VENV) && exit 0; \
-			rm -rf $(VENV); \
-			echo "error: $$python cannot create $(VENV); on Debian and Ubuntu install its venv package (apt install python3-venv)" >&2; \
-			exit 1; \
-		fi; \
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		"$$python" -m venv $(VENV) && exit 0; \
+		rm -rf $(VENV); \
+		echo "error: $$python cannot make an environment; on Debian and Ubuntu: apt install python3-venv" >&2; \
+		exit 1; \
 	done; \
-	echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.12" >&2; \
+	echo "error: Python 3.11 or newer is needed$(if $(PYTHON), and $(PYTHON) is not); name one: make PYTHON=/path/to/python3.12" >&2; \
 	exit 1
 
 $(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
