@@ -112,8 +112,8 @@ def _summary(current: Session, run: Path) -> None:
     facts = {"run_dir": str(run), "kept": len(kept), **outcomes, "lines": dict(splits), "left_out": dict(steps)}
     current.object({**facts, "checks": checks})
     malformed = f" · malformed {outcomes['malformed']:,}" if outcomes["malformed"] else ""
-    counts = f"kept {len(kept):,} · dropped {outcomes['dropped']:,} · failed {outcomes['failed']:,}{malformed}"
-    current.answer(f"{run.name}   {counts}")
+    totals = f"kept {len(kept):,} · dropped {outcomes['dropped']:,} · failed {outcomes['failed']:,}{malformed}"
+    current.answer(f"{run.name}   {totals}")
     current.answer("  lines      " + (said_by(splits) or "none"))
     if steps:
         current.answer("  left out   " + said_by(steps))
