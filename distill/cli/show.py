@@ -97,11 +97,12 @@ def _summary(current: Session, run: Path) -> None:
     from distill.display import said_by
 
     splits: Counter[str] = Counter()
-    kept: set[str] = set()
+    kept, last = 0, ""
     checks: dict[str, Counter[str]] = {}
     for row in kept_rows(run):
         splits[row["split"]] += 1
-        kept.add(row["id"])
+        kept += row["id"] != last  # a row's samples stand one after the other
+        last = row["id"]
         _count_verdicts(checks, row)
     outcomes: Counter[str] = Counter()
     steps: Counter[str] = Counter()
@@ -109,10 +110,10 @@ def _summary(current: Session, run: Path) -> None:
         outcomes[row["outcome"]] += 1
         steps[str(row.get("step") or "?")] += 1
         _count_verdicts(checks, row)
-    facts = {"run_dir": str(run), "kept": len(kept), **outcomes, "lines": dict(splits), "left_out": dict(steps)}
+    facts = {"run_dir": str(run), "kept": kept, **outcomes, "lines": dict(splits), "left_out": dict(steps)}
     current.object({**facts, "checks": checks})
     malformed = f" · malformed {outcomes['malformed']:,}" if outcomes["malformed"] else ""
-    totals = f"kept {len(kept):,} · dropped {outcomes['dropped']:,} · failed {outcomes['failed']:,}{malformed}"
+    totals = f"kept {kept:,} · dropped {outcomes['dropped']:,} · failed {outcomes['failed']:,}{malformed}"
     current.answer(f"{run.name}   {totals}")
     current.answer("  lines      " + (said_by(splits) or "none"))
     if steps:
