@@ -79,6 +79,10 @@ class OpenAITeacher:
                 raise UsageError(f"`{name}` cannot be set in `teacher.sampling`", where="teacher.sampling")
         self.price = Price.model_validate(price) if price is not None else None
         self._base = _endpoint(base_url)
+        self._completions = self._below("chat/completions")
+        self.url = str(self._base.with_user(None).with_query(None))
+        """The endpoint as it may be shown: without user, password and query."""
+        self._who = f"`{model}` at {self.url}"
         self._key = _checked_key(api_key)
         self._times = aiohttp.ClientTimeout(total=timeout, sock_connect=connect_timeout)
         self._idle = idle_timeout
@@ -93,20 +97,11 @@ class OpenAITeacher:
         """The model's name."""
         return self.model
 
-    @property
-    def url(self) -> str:
-        """The endpoint as it may be shown: without user, password and query."""
-        return str(self._base.with_user(None).with_query(None))
-
-    @property
-    def _who(self) -> str:
-        return f"`{self.model}` at {self.url}"
-
     async def attempt(self, request: Request) -> Reply:
         """One request, one reply. Raises AttemptFailed; a body that is not a completion is a failure too."""
         fields = {"model": self.model, **self.sampling, **request.sampling, "messages": request.messages}
         started = time.monotonic()
-        answer = await self._exchange("POST", "chat/completions", orjson.dumps(fields, default=dict))
+        answer = await self._exchange("POST", self._completions, orjson.dumps(fields, default=dict))
         return self._reply(answer, time.monotonic() - started)
 
     async def close(self) -> None:
@@ -128,7 +123,7 @@ class OpenAITeacher:
         }
         started = time.monotonic()
         try:
-            answer = await self._exchange("POST", "chat/completions", orjson.dumps(fields))
+            answer = await self._exchange("POST", self._completions, orjson.dumps(fields))
             reply = self._reply(answer, time.monotonic() - started)
         except AttemptFailed as error:
             found = teacher_error(error)
@@ -140,7 +135,7 @@ class OpenAITeacher:
     async def models(self) -> list[str]:
         """Names of the models that the server lists; empty when it does not say."""
         try:
-            answer = await self._exchange("GET", "models")
+            answer = await self._exchange("GET", self._below("models"))
             listed = orjson.loads(answer.body)["data"] if answer.status == 200 else []
             return [str(one["id"]) for one in listed]
         except (AttemptFailed, ValueError, LookupError, TypeError):
@@ -168,13 +163,16 @@ class OpenAITeacher:
             )
         return self._open
 
-    async def _exchange(self, method: str, path: str, body: bytes | None = None) -> _Answer:
+    def _below(self, path: str) -> URL:
+        """A path below the base, which may have a query of its own."""
+        return self._base.with_path(f"{self._base.path.rstrip('/')}/{path}", keep_query=True)
+
+    async def _exchange(self, method: str, url: URL, body: bytes | None = None) -> _Answer:
         """Send, and read the whole response whatever its status.
 
         The failure is raised outside of `except`: aiohttp's exceptions hold the request's headers, and with them the
         key, so none of them may travel along as a context.
         """
-        url = self._base.with_path(f"{self._base.path.rstrip('/')}/{path}", keep_query=True)
         try:
             async with self._session().request(method, url, data=body, allow_redirects=False) as response:
                 return _Answer(response.status, response.headers, await self._read(response))
