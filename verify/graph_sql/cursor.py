@@ -5,6 +5,7 @@ Design reason: tokens come from sqlglot's tokenizer of the dialect, so strings, 
 business; everything above tokens is ours, and so is the position in every error.
 """
 
+import unicodedata
 from typing import Any, NoReturn
 
 from sqlglot import exp
@@ -45,6 +46,8 @@ def tokenize(text: str, dialect: Dialect, *, limit: int = MAX_TEXT) -> list[Toke
     """Tokens of a text; raises GraphSyntaxError for one that is too long, too deep or does not tokenize."""
     if len(text) > limit:
         raise GraphSyntaxError(f"the text has {len(text):,} characters, {limit:,} are the most")
+    if not text.isprintable() and any(unicodedata.category(sign) in ("Cs", "Cc") for sign in set(text) - set("\t\r\n")):
+        raise GraphSyntaxError("the text has control characters or broken Unicode")
     try:
         tokens = list(Reader.get_or_raise(dialect.reader).tokenize(text))
     except (TokenError, RecursionError) as error:

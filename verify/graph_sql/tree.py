@@ -193,6 +193,12 @@ class Query:
 
         return write_query(self)
 
+    def canonical(self) -> str:
+        """A text that is the same for queries that differ only in names of variables, order and layout."""
+        from .canonical import canonical
+
+        return canonical(self)
+
 
 def elements(terms: tuple[Term, ...]) -> Iterator[Vertex | Edge]:
     """Every vertex and edge of a path in the order it is written, those inside parentheses included."""

@@ -113,14 +113,14 @@ def test_case(case: GoldenCase) -> None:
 
 
 def check_refused(db: Any, query: str, stage: str, details: list[str]) -> None:
-    place, hint = (details + ["", ""])[:2]
+    place, hint = [*details, "", ""][:2]
     with pytest.raises(GraphSqlError) as caught:
         db.check(query)
     error = caught.value
     assert error.stage == stage, f"{error.stage}: {error}"
     assert hint in str(error), str(error)
     if place:
-        line = (query.split("\n") + [""])[error.line - 1]
+        line = [*query.split("\n"), ""][error.line - 1]
         assert line[error.column - 1 :].startswith(place), f"{error} is at {line[error.column - 1 :]!r}"
 
 

@@ -68,7 +68,8 @@ def script(rows: dict[str, list[str]]) -> str:
     lines += [f"INSERT INTO {table} VALUES {', '.join(values)};" for table, values in rows.items() if values]
     vertices = [f"{table} {labelled(labels)}" for table, labels in VERTEX_LABELS.items()]
     edges = [
-        f"{table} SOURCE KEY (s) REFERENCES {source} (id) DESTINATION KEY (t) REFERENCES {target} (id) {labelled(labels)}"
+        f"{table} SOURCE KEY (s) REFERENCES {source} (id) "
+        f"DESTINATION KEY (t) REFERENCES {target} (id) {labelled(labels)}"
         for table, (source, target, labels) in EDGE_TABLES.items()
     ]
     lines.append(f"CREATE PROPERTY GRAPH g VERTEX TABLES ({', '.join(vertices)}) EDGE TABLES ({', '.join(edges)});")
