@@ -1,8 +1,8 @@
 """Chinese: conditions before the noun, counting words, full-width punctuation, blanks around numbers and code.
 
 May be imported by `teacher`; imports voice.
-Design reason: only what cannot be said by a phrase table is code. A name may hold the mark `@`: there its conditions go;
-without it they follow in parentheses, since "第一个余额大于 5 的账户" would mean something else than "第一个账户".
+Design reason: only what cannot be said by a phrase table is code. A name may hold the mark `@`: there its conditions
+go; without it they follow in parentheses, since "第一个余额大于 5 的账户" would mean something else than "第一个账户".
 """
 
 import re
@@ -62,6 +62,14 @@ class Chinese(Voice):
         """`（其职位为“driver”）`."""
         conditions = [self.condition(one, scope, about=hop.edge) for one in hop.edge.conditions]
         return f"（该{self.words(hop).noun.singular}的{self.listing(conditions)}）"
+
+    def edge_called(self, label: str) -> str:
+        """`边 transfer`."""
+        return f"边{label}" if label else "这条边"
+
+    def statement(self, text: str) -> str:
+        """As it is: Chinese needs no article."""
+        return text
 
     def every_edge(self, hop: Hop, match: Match) -> str:
         """`所有由账户 101 发出、金额不低于 8000 的转账`."""

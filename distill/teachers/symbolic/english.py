@@ -51,7 +51,9 @@ class English(Voice):
         """`name whose a is b and whose c is d`; statements with a subject of their own follow `such that`."""
         if not conditions:
             return name
-        whose = [f"whose {one}" if not one.startswith(("it ", "there ", "`")) else f"such that {one}" for one in conditions]
+        whose = [
+            f"whose {one}" if not one.startswith(("it ", "there ", "`")) else f"such that {one}" for one in conditions
+        ]
         return f"{name} {self.listing(whose)}"
 
     def properties(self, shown: Sequence[str]) -> str:
@@ -66,6 +68,14 @@ class English(Voice):
         """`(the job is 'driver')`."""
         conditions = [self.condition(one, scope, about=hop.edge) for one in hop.edge.conditions]
         return f" (here the {self.words(hop).noun.singular}'s {self.listing(conditions)})"
+
+    def edge_called(self, label: str) -> str:
+        """`the transfer edge`."""
+        return f"the {label} edge" if label else "the edge"
+
+    def statement(self, text: str) -> str:
+        """`the amount is at least 5`."""
+        return f"the {text}"
 
     def every_edge(self, hop: Hop, match: Match) -> str:
         """`every transfer from account 101 whose amount is at least 8000`."""

@@ -41,6 +41,8 @@ class EdgeWords:
     """Whether the lexicon names it; False for the generic words of an identifier."""
 
 
+_FIELDS = ("clause", "passive", "either", "roles", "np")
+
 _GENERIC: Mapping[Language, Mapping[str, Any]] = {
     "en": {
         "clause": ["{e} runs from {s} to {t}", "{e} leads from {s} to {t}"],
@@ -108,12 +110,13 @@ class Lexicon:
         if entry is None:
             plural = f"`{label}` edges" if self.language == "en" else f"`{label}`边"
             return self._generic(_plain(f"`{label}` edge" if self.language == "en" else plural, plural, measure="条"))
-        fields = {key: tuple(entry.get(key, ())) for key in ("clause", "passive", "either", "roles", "np")}
-        return EdgeWords(_noun(entry["noun"], entry.get("measure", "条")), **fields)
+        clause, passive, either, roles, np = (tuple(entry.get(key, ())) for key in _FIELDS)
+        return EdgeWords(_noun(entry["noun"], entry.get("measure", "条")), clause, passive, either, roles, np)
 
     def _generic(self, noun: Noun) -> EdgeWords:
-        fields = {key: tuple(value) for key, value in _GENERIC[self.language].items()}
-        return EdgeWords(noun, **fields, known=False)
+        words = _GENERIC[self.language]
+        clause, passive, either, roles, np = (tuple(words.get(key, ())) for key in _FIELDS)
+        return EdgeWords(noun, clause, passive, either, roles, np, known=False)
 
     def property(self, name: str, labels: Sequence[str] = ()) -> str:
         """What a property is called; its identifier in backticks where nobody said."""
@@ -138,7 +141,7 @@ def _noun(entry: Any, measure: str) -> Noun:
 
 
 def load_lexicon(graph: str, language: Language, *, beside: Path) -> Lexicon:
-    """The words for a graph from `lexicon.yaml` in the directory of its script; an empty lexicon where there is none."""
+    """The words for a graph from `lexicon.yaml` in the directory of its script; an empty lexicon without one."""
     path = beside / "lexicon.yaml"
     entries = _entries(str(path), path.stat().st_mtime_ns) if path.is_file() else {}
     return Lexicon(graph, language, entries)

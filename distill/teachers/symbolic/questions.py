@@ -6,7 +6,8 @@ for something else; templates only decide the register (terse, polite, business,
 """
 
 from .facts import Block, Source
-from .voice import Scheme, Voice
+from .naming import Scheme
+from .voice import Voice
 from .wording import fill, table
 
 SCHEMES: tuple[Scheme, ...] = ("roles", "letters", "ordinals")
@@ -84,18 +85,21 @@ class Questions:
 
     def _nested(self, block: Block) -> str:
         """Anything with several sources, subqueries or WITH clauses, described in the order of its parts."""
+        steps, outputs = self.plan(block)
+        return self._join([self._main("nested", d=steps, o=outputs), *self._limits(block)])
+
+    def plan(self, block: Block) -> tuple[str, str]:
+        """The steps to a nested block's rows as sentences, and its outputs; its matches must have names already."""
         voice = self.voice
         if block.operands:
-            main = self._main("nested", o=voice.block(block), d=self._join(self._named(block)))
-            return self._join([main, *self._limits(block)])
+            return self._join(self._named(block)), voice.block(block)
         steps = [*self._named(block), *self._sources(block)]
         steps += [self._say("shown.where", c=voice.condition(one, block)) for one in block.where]
         steps += [self._say("once") for source in block.sources if source.match is not None and source.match.once]
         if block.group:
             steps.append(self._say("shown.group", k=voice.outputs(block.group, block)))
-        steps += [self._say("shown.other", c=f"`{clause}`") for clause in block.foreign]
-        outputs = voice.outputs([item for _, item in block.items], block)
-        return self._join([self._main("nested", d=self._join(steps), o=outputs), *self._limits(block)])
+        steps += [self._say("shown.other", c=voice.code(clause)) for clause in block.foreign]
+        return self._join(steps), voice.outputs([item for _, item in block.items], block)
 
     def _named(self, block: Block) -> list[str]:
         return [self._say("shown.with_named", a=name, b=self.voice.block(inner)) for name, inner in block.named.items()]
