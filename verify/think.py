@@ -288,6 +288,8 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff
 _RUN = re.compile(r"([^\s\-=_*#.|+~])\1{399}")
 _GRAM, _TIMES = 20, 20
 """The same 20 words 20 times is the published filter for repetition."""
+_BASE, _MASK = 1_000_003, (1 << 64) - 1
+_BASE_OUT = pow(_BASE, _GRAM, 1 << 64)
 
 
 def repetition(text: str) -> str:
@@ -299,10 +301,9 @@ def repetition(text: str) -> str:
     if run := _RUN.search(text):
         return run[1] * 5
     words = _WORD.findall(text)
-    last: dict[tuple[str, ...], tuple[int, int]] = {}
+    last: dict[int, tuple[int, int]] = {}
     run_length = period = 0
-    for place in range(len(words) - _GRAM + 1):
-        gram = tuple(words[place : place + _GRAM])
+    for place, gram in enumerate(_grams(words)):
         before, times = last.get(gram, (-1, 0))
         last[gram] = (place, times + 1)
         if before < 0:
@@ -317,6 +318,18 @@ def repetition(text: str) -> str:
     return ""
 
 
+def _grams(words: list[str]) -> Iterator[int]:
+    """A rolling hash of every `_GRAM` words in a row."""
+    keys = list(map(hash, words))
+    gram = 0
+    for place, key in enumerate(keys):
+        gram = (gram * _BASE + key) & _MASK
+        if place >= _GRAM:
+            gram = (gram - keys[place - _GRAM] * _BASE_OUT) & _MASK
+        if place >= _GRAM - 1:
+            yield gram
+
+
 # ---------------------------------------------------------------- leaks
 
 _LEAKS = re.compile(
@@ -329,41 +342,57 @@ _LEAKS = re.compile(
     |\bthe\ (?:WHICH\ )?answer\ (?:is|was|has\ been)\ (?:already\ (?:given|provided|known)|supplied)\b
     |\bthe\ (?:WHICH\ )?answer\ (?:was|has\ been)\ (?:given|provided)\b
     |\bthe\ (?:answer|solution)\ (?:that\ (?:is|was)\ )?(?:given|provided|supplied)(?=\ (?:above|here|to\ me)|[.,;:)]|$)
-    |\b(?:I|we)(?:\ was|\ were|\ am|\ are|\ have\ been|'m)\ (?:already\ )?(?:told|given|shown)\ (?:that\ )?FINAL
-    |\b(?:I|we)\ already\ (?:know|have)\ FINAL
+    |\b(?:i|we)(?:\ was|\ were|\ am|\ are|\ have\ been|'m)\ (?:already\ )?(?:told|given|shown)\ (?:that\ )?FINAL
+    |\b(?:i|we)\ already\ (?:know|have)\ FINAL
     |\bback(?:wards?)?\ from\ the\ (?:given\ |known\ )?(?:answer|solution)\b
-    |\b(?:justify|reach|arrive\ at|leads?\ to|leading\ to|explains?)\ the\ (?:given|provided|reference)\ \w+
-    |参考(?:答案|解答|解法|SQL|查询|语句)|(?:标准|官方)(?:答案|解答)
+    |\b(?:justify|reach|arrive\ at|lead(?:s|ing)?\ to|explains?)\ the\ (?:given|provided|reference)\ (?:answer|sql|query)\b
+    |参考(?:答案|解答|解法|sql|查询|语句)|(?:标准|官方)(?:答案|解答)
     |(?<![我们要需求])(?:给定|给出|提供|所给|已给|已给出)的(?:正确|最终|标准|参考)?(?:答案|解答)
-    |(?P<frage>(?<![我们要需求])(?:给定|给出|提供|所给|已给|已给出)的(?:SQL|查询语句))
+    |(?P<frage>(?<![我们要需求])(?:给定|给出|提供|所给|已给|已给出)的(?:sql|查询语句))
     |给定答案|所给答案|已给答案|已知的?(?:正确)?答案
     |答案(?:已经|早已|已)(?:给出|给定|提供|告诉|知道|告知|给了)
     |(?:根据|按照|依据|对照|参照|结合)(?:上面的?|上述|这个)?答案(?!选项|格式|要求|的(?:格式|要求|形式|类型))
-    |(?:由|从)答案(?:反推|倒推|出发)|(?:预期|目标)的?(?:答案|SQL|查询语句)""".replace(
+    |(?:由|从)答案(?:反推|倒推|出发)|(?:预期|目标)的?(?:答案|sql|查询语句)""".replace(
         "GIVEN", r"(?:given|provided|supplied|reference|expected|official|gold(?:en)?|model|target)"
     )
     .replace("FINAL", r"the\ (?:WHICH\ )?(?:answer|solution|sql|query)\b")
     .replace("WHICH", r"(?:correct|final|right|reference|sql)"),
-    re.IGNORECASE | re.VERBOSE,
+    re.VERBOSE,
 )
+"""What gives a trace away, in lower case. Every alternative holds one of `_LEAK_KEYS`."""
+
+_LEAK_KEYS = re.compile("answer|solution|truth|sql|query|reference|答案|解答|解法|查询|语句")
 _SHOWS_QUERY = re.compile(
     r"\bselect\b|\b(?:given|following|this|above|below) (?:sql|query)\b"
-    r"|(?:下面|以下|下列|给定|这条|这个)的?(?:SQL|查询)",
-    re.IGNORECASE,
+    r"|(?:下面|以下|下列|给定|这条|这个)的?(?:sql|查询)"
 )
 
 
 def leak(thinking: str, question: str = "") -> str:
-    """The words by which `thinking` gives away that it saw the answer; empty when it does not.
+    """The words, in lower case, by which `thinking` gives away that it saw the answer; empty when it does not.
 
     What the question itself says is no leak, nor is "the given query" where the question shows one.
     """
-    asked = question.casefold()
-    for match in _LEAKS.finditer(thinking):
-        shown = (match["query"] or match["frage"]) and _SHOWS_QUERY.search(question)
-        if not shown and match[0].casefold() not in asked:
-            return match[0]
+    text, asked = thinking.lower(), question.lower()
+    for start, end in _near(text):
+        for match in _LEAKS.finditer(text, start, end):
+            shown = (match["query"] or match["frage"]) and _SHOWS_QUERY.search(asked)
+            if not shown and match[0] not in asked:
+                return match[0]
     return ""
+
+
+def _near(text: str) -> Iterator[tuple[int, int]]:
+    """The stretches of `text` that could hold a leak: reading only these takes a tenth of the time."""
+    start = end = 0
+    for match in _LEAK_KEYS.finditer(text):
+        if match.start() - 80 > end:
+            if end:
+                yield start, end
+            start = match.start() - 80
+        end = match.end() + 80
+    if end:
+        yield max(start, 0), end
 
 
 # ---------------------------------------------------------------- the verifier

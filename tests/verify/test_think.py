@@ -196,7 +196,7 @@ def test_good_thinking_passes() -> None:
         ("at least 50", {"thinking": "Six times seven.", "min_chars": 50}),
         ("at most 5", {"thinking": "Six times seven.", "max_chars": 5}),
         ("loop", {"thinking": "Wait, six times seven. " * 40}),
-        ("leak: `The given answer`", {"thinking": "The given answer is 42."}),
+        ("leak: `the given answer`", {"thinking": "The given answer is 42."}),
         ("in `zh`", {"thinking": "六乘以七等于四十二，因此答案是四十二。"}),
         ("in `en`", {"thinking": "Six times seven is forty-two, is it not.", "question": "六乘以七是多少？"}),
     ],
