@@ -345,7 +345,6 @@ _LEAKS = re.compile(
     |\b(?:i|we)(?:\ was|\ were|\ am|\ are|\ have\ been|'m)\ (?:already\ )?(?:told|given|shown)\ (?:that\ )?FINAL
     |\b(?:i|we)\ already\ (?:know|have)\ FINAL
     |\bback(?:wards?)?\ from\ the\ (?:given\ |known\ )?(?:answer|solution)\b
-    |\b(?:justify|reach|arrive\ at|lead(?:s|ing)?\ to|explains?)\ the\ (?:given|provided|reference)\ (?:answer|sql|query)\b
     |参考(?:答案|解答|解法|sql|查询|语句)|(?:标准|官方)(?:答案|解答)
     |(?<![我们要需求])(?:给定|给出|提供|所给|已给|已给出)的(?:正确|最终|标准|参考)?(?:答案|解答)
     |(?P<frage>(?<![我们要需求])(?:给定|给出|提供|所给|已给|已给出)的(?:sql|查询语句))
