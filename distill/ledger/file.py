@@ -127,7 +127,11 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
     if version == 0 and tables:  # tables and version are created in one transaction
-        raise _damaged(path, ValueError("a database, but not a ledger"))
+        raise LedgerError(
+            f"`{path.name}` is a database, but not a ledger",
+            where=str(path),
+            help="move it away, or give this run a directory of its own with --out",
+        )
     if version > SCHEMA_VERSION:
         raise LedgerError(
             f"the ledger `{path.name}` was written by a newer version of distill",

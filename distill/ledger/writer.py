@@ -164,7 +164,7 @@ class Writer:
         error = self._try(batch)
         if error is not None and is_full(error) and not self.full:
             self._open_reserve()
-            error = self._try(batch)
+            return self._save(batch)
         if error is None:
             return self._tell(batch, None)
         if len(batch) > 1:  # one bad job must not take its neighbours with it

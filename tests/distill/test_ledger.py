@@ -143,12 +143,12 @@ def test_evidence_may_hold_what_a_query_returned(tmp_path: Path, value: Any) -> 
 def test_one_reply_that_cannot_be_written_does_not_take_its_neighbours_with_it(tmp_path: Path) -> None:
     async def main(ledger: Ledger) -> list[Any]:
         good = [ledger.record(f"key{i}", 0, reply("fine")) for i in range(20)]
-        poison = ledger.record("poison", 0, reply("nonsense", input_tokens=2**70))
+        poison = ledger.record("poison", 2**70, reply("not a number for SQLite"))
         return await asyncio.gather(*good[:10], poison, *good[10:], return_exceptions=True)
 
     with Ledger.open(tmp_path) as ledger:
         outcomes = asyncio.run(main(ledger))
-        assert [type(one) for one in outcomes if one is not None] == [TypeError]
+        assert [type(one) for one in outcomes if one is not None] == [OverflowError]
         assert ledger.counts()["replies"] == 20
 
 
@@ -329,7 +329,7 @@ def test_a_newer_format_and_a_foreign_database_are_refused(tmp_path: Path) -> No
     (tmp_path / "foreign").mkdir()
     with closing(sqlite3.connect(tmp_path / "foreign/ledger.db")) as connection:
         connection.execute("CREATE TABLE mine (a)")
-    with pytest.raises(LedgerError, match="damaged"):
+    with pytest.raises(LedgerError, match="not a ledger"):
         Ledger.open(tmp_path / "foreign")
 
 
