@@ -6,6 +6,7 @@ table ordered by them would touch a different page of bodies for every reply.
 """
 
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Callable
@@ -109,7 +110,10 @@ def explain(path: Path, error: Exception) -> Exception:
 
 def connect(path: Path, *, writing: bool, damaged: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode; `damaged` reads what it can of a broken file. Raises sqlite3.Error."""
-    uri = f"{path.absolute().as_uri()}?mode={'rwc' if writing else 'ro'}"
+    mode = "rwc" if writing else "ro"
+    if not writing and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+        mode = "ro&immutable=1"  # reading a WAL database needs a file beside it, and a finished run may be read-only
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
     # One thread at a time uses each connection; SQLite's own mutexes make crossing threads safe.
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30.0)
     try:

@@ -455,6 +455,17 @@ def test_salvage_keeps_every_readable_reply_and_the_damaged_file(tmp_path: Path,
 # ---------------------------------------------------------------- no space left
 
 
+@pytest.mark.skipif(not shutil.which("mount"), reason="no `mount` here")
+def test_a_finished_run_on_a_read_only_disk_can_be_read(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "24m") as disk:
+        replies = fill(disk / "run", 20)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with LedgerView.open(disk / "run") as view:
+            assert all(view.reply(key, 0) == one for key, one in replies.items())
+        with pytest.raises(LedgerError, match="cannot use the run directory"):
+            Ledger.open(disk / "run")
+
+
 async def until_full(ledger: Ledger, *, size: int) -> tuple[list[str], list[str], DiskFull]:
     """Record random replies until the disk is full: keys acknowledged, keys refused, and the first refusal."""
     noise = random.Random(3)
@@ -483,14 +494,14 @@ def small_disk(tmp_path: Path, size: str) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True, check=False
     )
     if mounted.returncode:
-        pytest.skip("mounting a small file system needs more rights; the next test simulates a full disk")
+        pytest.skip("mounting a small file system needs more rights; what needs none is tested without")
     try:
         yield disk
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-@pytest.mark.skipif(not shutil.which("mount"), reason="no `mount` here; the next test simulates a full disk")
+@pytest.mark.skipif(not shutil.which("mount"), reason="no `mount` here")
 def test_a_full_disk_loses_nothing_that_arrived_and_the_run_goes_on_later(tmp_path: Path) -> None:
     with small_disk(tmp_path, "24m") as disk:
         run_dir = disk / "run"
