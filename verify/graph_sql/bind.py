@@ -42,12 +42,17 @@ class Variable:
     """A vertex, edge or iterator variable. `tables` are the element tables that fit all its declarations."""
 
     name: str
-    shown: str
+    declared: Name
     kind: Kind
     scope: int
     tables: list[ElementTable]
     labels: list[Label] = field(default_factory=list)
     iterator: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The name as written."""
+        return self.declared.text
 
     @property
     def group(self) -> bool:
@@ -170,7 +175,7 @@ def _declare(bound: Bound, element: Vertex | Edge, kind: Kind, scope: int) -> No
     known = bound.variables.get(name)
     labels = [element.label] if element.label is not None else []
     if known is None:
-        bound.variables[name] = Variable(name, shown, kind, scope, tables, labels)
+        bound.variables[name] = Variable(name, element.variable, kind, scope, tables, labels)
         return
     at = element.variable.offset
     if known.kind != kind:
@@ -202,7 +207,7 @@ def _declare_iterators(bound: Bound) -> None:
         if folded in bound.variables:
             bound.refuse(f"iterator `{name.text}` is already a variable", name.offset, hint="use another name")
         tables = list(bound.graph.elements(kind).values())
-        bound.variables[folded] = Variable(folded, name.text, kind, OUTSIDE, tables, iterator=True)
+        bound.variables[folded] = Variable(folded, name, kind, OUTSIDE, tables, iterator=True)
 
 
 # ---------------------------------------------------------------- labels
@@ -289,7 +294,7 @@ def expand_columns(bound: Bound) -> list[Column]:
 
 def _everything(bound: Bound) -> tuple[AllProperties, ...]:
     names = [variable for variable in bound.variables.values() if not variable.group]
-    return tuple(AllProperties(Name(variable.shown, True)) for variable in names)
+    return tuple(AllProperties(variable.declared) for variable in names)
 
 
 def _expand_star(bound: Bound, star: AllProperties) -> list[Column]:

@@ -77,6 +77,8 @@ class Database:
         self.types = _property_types(self._connection, script)
         self.catalog = _with_types(script.catalog(), self.types)
         self._connection.execute(f"SET disabled_optimizers = '{_left_out()}'")
+        if DIALECTS[dialect].whole_division:
+            self._connection.execute("SET integer_division = true")
         for setting in _SETTINGS:
             self._connection.execute(setting)
         self._prepare = lru_cache(maxsize=512)(self._prepare_now)

@@ -75,7 +75,8 @@ class Dialect:
     """What an unquoted identifier becomes; `none` compares without regard to case, quoted or not."""
     narrow_properties: bool
     """True where a property is readable only through a label that the expression names."""
-    empty_is_null: bool
+    whole_division: bool
+    """True where `/` between whole numbers gives a whole number."""
     features: Mapping[str, str]
 
     def fold(self, text: str, quoted: bool = False) -> str:
@@ -110,8 +111,8 @@ _FEATURES, FEATURE_TITLES = _columns()
 DIALECTS: Mapping[str, Dialect] = {
     one.name: one
     for one in (
-        Dialect("oracle", "Oracle", "oracle", "upper", False, True, _FEATURES["oracle"]),
-        Dialect("postgres", "PostgreSQL", "postgres", "lower", True, False, _FEATURES["postgres"]),
+        Dialect("oracle", "Oracle", "oracle", "upper", False, False, _FEATURES["oracle"]),
+        Dialect("postgres", "PostgreSQL", "postgres", "lower", True, True, _FEATURES["postgres"]),
         Dialect("googlesql", "GoogleSQL", "bigquery", "none", False, False, _FEATURES["googlesql"]),
         Dialect("duckpgq", "DuckPGQ", "duckdb", "none", False, False, _FEATURES["duckpgq"]),
         Dialect("standard", "SQL:2023", "postgres", "upper", False, False, _FEATURES["standard"]),

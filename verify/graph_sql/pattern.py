@@ -528,18 +528,18 @@ class _GraphTableParser:
             at.index = end - 1
             alias = at.name("a column name", hint="a column name is an identifier, not a string")
             tokens = tokens[:-2]
-        else:
-            self._refuse_alias_without_as(tokens)
+        elif self._has_bare_alias(tokens):
+            at.require("alias_without_as", tokens[-1].start, hint=f"write `AS {tokens[-1].text}`")
+            alias = Name(tokens[-1].text, tokens[-1].token_type is T.IDENTIFIER, tokens[-1].start)
+            tokens = tokens[:-1]
         at.index = end
         column = Column(self._expression(tokens), alias)
         if alias is None and not isinstance(column.expression, exp.Column):
             at.require("column_unnamed", tokens[0].start, hint="write `expression AS name`")
         return column
 
-    def _refuse_alias_without_as(self, tokens: list[Token]) -> None:
+    def _has_bare_alias(self, tokens: list[Token]) -> bool:
         if len(tokens) < 2:
-            return
-        last, before = tokens[-1], tokens[-2].token_type
-        joined = before in (T.VAR, T.IDENTIFIER, T.R_PAREN, T.NUMBER, T.STRING)
-        if joined and last.token_type in (T.VAR, T.IDENTIFIER):
-            self.at.require("alias_without_as", last.start, hint=f"write `AS {last.text}`")
+            return False
+        joined = tokens[-2].token_type in (T.VAR, T.IDENTIFIER, T.R_PAREN, T.NUMBER, T.STRING)
+        return joined and tokens[-1].token_type in (T.VAR, T.IDENTIFIER)

@@ -147,7 +147,7 @@ class Column:
         identifier = self.expression.this if isinstance(self.expression, exp.Column) else None
         if isinstance(identifier, exp.Identifier):
             return Name(identifier.this, bool(identifier.args.get("quoted")))
-        return Name("")
+        return Name(self.expression.sql())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ BASE = "(a IS person WHERE a.id = 1)-[k IS knows]->(b IS firm|person) WHERE b.p 
     [
         "(one IS person WHERE one.id = 1)-[two IS knows]->(three IS firm|person) WHERE three.p > 2 AND one.q = three.q COLUMNS (one.id AS x)",  # noqa: E501
         "(a IS PERSON)-[k IS Knows]->(b IS person|firm) WHERE a.id = 1 AND (a.q = b.q AND b.p > 2) COLUMNS (a.ID AS X)",
-        "(a IS person WHERE 1 = a.id)\n-[k IS knows]-> (b IS firm|person WHERE b.p > 2)\n WHERE b.q = a.q COLUMNS (a.id AS x)",
+        "(a IS person WHERE 1 = a.id)\n-[k IS knows]->\n"
+        "(b IS firm|person WHERE b.p > 2) WHERE b.q = a.q COLUMNS (a.id AS x)",
     ],
 )
 def test_names_order_and_layout_do_not_matter(same: str) -> None:

@@ -91,10 +91,13 @@ def test_a_huge_result_is_cut_by_the_row_limit(db: Any) -> None:
         db.query(f"SELECT 1 FROM {joined}")
 
 
+PIECES = """( ) [ ] -> <- - { } , . ' " IS NOT NULL WHERE * % COLUMNS MATCH SELECT AS -- /* :x ? $1 ONE ROW PER STEP 0
+9e9 ， a.id"""
+
+
 def test_mutated_queries_raise_nothing_else(db: Any) -> None:
     rng = random.Random(7)
-    pieces = """( ) [ ] -> <- - { } , . ' " IS NOT NULL WHERE * % COLUMNS MATCH SELECT AS -- /* :x ? $1 ONE ROW PER STEP
-    0 9e9 ， a.id""".split()
+    pieces = PIECES.split()
     for _ in range(1_500):
         text = QUERY
         for _ in range(rng.randint(1, 4)):
