@@ -229,9 +229,12 @@ def occupy(path: Path) -> None:
     """Occupy the reserve. Raises DiskFull before anything has been asked when there is no room even for that."""
     try:
         with path.open("wb") as file:
-            file.write(bytes(RESERVE_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+            if hasattr(os, "posix_fallocate"):  # instant; writing would cost every start tens of milliseconds
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+            else:
+                file.write(bytes(RESERVE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         path.unlink(missing_ok=True)
         raise no_room(path.parent, error) from error
