@@ -27,9 +27,9 @@ from pydantic import (
 )
 
 from distill import located, plugins, wording
-from distill.errors import PluginError, Problem, RecipeError, SetupError, UsageError
+from distill.errors import PluginError, Problem, RecipeError, SetupError
 from distill.located import Document, Place
-from verify.contract import did_you_mean
+from distill.shelf import find_recipe
 
 # ---------------------------------------------------------------- the models
 
@@ -468,43 +468,6 @@ def _redacted(problem: Problem, used: Mapping[str, str]) -> Problem:
         if len(value) >= _SHORTEST_SECRET:
             message = message.replace(value, f"${{{name}}}")
     return replace(problem, message=message)
-
-
-# ---------------------------------------------------------------- recipes that ship with us
-
-
-def shipped(room: Literal["recipes", "samples"]) -> Path:
-    """The directory of shipped recipes or samples: inside an installed package, or beside it in a checkout."""
-    package = Path(__file__).parent
-    installed = package / "shipped" / room
-    return installed if installed.is_dir() else package.parent / room
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """Name to path of every recipe that ships with us, such as `graph_sql`, `custom/verifier`."""
-    root = shipped("recipes")
-    paths = sorted(root.rglob("*.yaml"))
-    return {path.relative_to(root).with_suffix("").as_posix(): path for path in paths}
-
-
-def find_recipe(name: str | Path) -> Path:
-    """The file of a recipe: a path, a directory that holds `recipe.yaml`, or the name of a shipped one.
-
-    Raises UsageError when there is none.
-    """
-    path = Path(name)
-    if path.is_dir() and (path / "recipe.yaml").is_file():
-        return path / "recipe.yaml"
-    if path.exists() and not path.is_dir():
-        return path
-    known = shipped_recipes()
-    found = known.get(str(name).removesuffix(".yaml").removeprefix("recipes/"))
-    if found is not None:
-        return found
-    if path.is_dir():
-        raise UsageError(f"no `recipe.yaml` in `{name}`", help=f"make one: distill init {name}")
-    what = "file" if path.suffix in (".yaml", ".yml") else "recipe"
-    raise UsageError(f"no {what} `{name}`", help=did_you_mean(str(name), list(known)))
 
 
 def recipe_schema() -> dict[str, Any]:

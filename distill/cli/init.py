@@ -65,7 +65,7 @@ class _Input:
 def init(current: Session, directory: Path, origin: str, force: bool) -> None:
     """Copy a recipe and the files it names into DIRECTORY, with an example check and a place for keys."""
     from distill import located
-    from distill.recipe import find_recipe
+    from distill.shelf import find_recipe
 
     path = find_recipe(origin)
     document = located.read(path)

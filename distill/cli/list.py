@@ -55,7 +55,7 @@ def _entries(what: str) -> Iterator[dict[str, Any]]:
 
 def _recipes() -> Iterator[dict[str, Any]]:
     from distill import located
-    from distill.recipe import shipped_recipes
+    from distill.shelf import shipped_recipes
 
     for name, path in shipped_recipes().items():
         yield {"name": name, "about": str(located.read(path).data.get("description", ""))}

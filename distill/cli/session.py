@@ -80,7 +80,8 @@ session = click.make_pass_decorator(Session, ensure=True)
 
 def load(current: Session, name: str, *, set: tuple[str, ...] = (), need_env: bool = True, **more: Any) -> "Recipe":
     """The recipe with `.env` beside it and `--set` applied. `more` are overrides by dotted path; `--set` wins."""
-    from distill.recipe import find_recipe, load_recipe
+    from distill.recipe import load_recipe
+    from distill.shelf import find_recipe
 
     path = find_recipe(name)
     overrides = {key.replace("__", "."): value for key, value in more.items() if value is not None}

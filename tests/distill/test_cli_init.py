@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from distill.cli import run_command
-from distill.recipe import load_recipe, shipped_recipes
+from distill.recipe import load_recipe
+from distill.shelf import shipped_recipes
 
 EXAMPLES = [name for name in shipped_recipes() if name.startswith("custom/")]
 

@@ -9,8 +9,9 @@ import pytest
 
 from distill import plugins
 from distill.errors import PluginError
-from distill.recipe import Plugin, VerifyConfig, load_recipe, shipped_recipes
+from distill.recipe import Plugin, VerifyConfig, load_recipe
 from distill.records import Request, Row
+from distill.shelf import shipped_recipes
 from verify.contract import Case, Check, run_check
 
 MINE = """

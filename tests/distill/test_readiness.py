@@ -51,10 +51,12 @@ def test_code_of_others_is_listed_before_it_is_imported_and_listing_alone_import
     assert "./evil.py:f  at `verify.0`" in shown and "./evil.py:Strategy  at `strategy`" in shown
     assert not Path("trace").exists()
 
+    imported = Path("trace").exists
+
     async def until_code() -> None:
         async for one in readiness.findings(load_recipe("recipe.yaml")):
             if one.section == "code":
-                assert not Path("trace").exists()
+                assert not imported()
                 return
 
     asyncio.run(until_code())

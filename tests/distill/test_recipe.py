@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from distill import located
 from distill.errors import RecipeError, SetupError, UsageError
-from distill.recipe import find_recipe, load_recipe, recipe_schema, shipped_recipes
+from distill.recipe import load_recipe, recipe_schema
+from distill.shelf import find_recipe, shipped_recipes
 
 SMALL: dict[str, Any] = {
     "name": "small",
