@@ -322,3 +322,28 @@ def test_over_sockets_a_run_through_a_storm_asks_for_each_reply_exactly_once() -
     assert server.most_in_flight <= 8
     assert asked == len(server.calls) and (replay.requests, replay.replayed) == (0, 60)
     assert ask.requests == 60
+
+
+def test_over_sockets_a_server_that_restarts_costs_no_row() -> None:
+    async def run(first: Loopback, second: Loopback) -> list[str]:
+        waits = 0
+
+        async def wait_for_the_restart(seconds: float) -> None:
+            nonlocal waits
+            waits += 1
+            if waits == 3:
+                await asyncio.to_thread(second.__enter__)
+
+        teacher = OpenAITeacher(model="loopback", base_url=first.url)
+        ask = Ask(teacher, Memory(), Pace(concurrency=1, sleep=wait_for_the_restart))
+        before = await ask(request("before"))
+        await asyncio.to_thread(first.__exit__)
+        after = await ask(request("after"))
+        await teacher.close()
+        return [reply.message["content"] for reply in (before, after)]
+
+    first = Loopback(lambda call: completion("one")).__enter__()
+    second = Loopback(lambda call: completion("two"), port=first.port)
+    assert finish(run(first, second)) == ["one", "two"]
+    second.__exit__()
+    assert (len(first.calls), len(second.calls)) == (1, 1)
