@@ -73,6 +73,7 @@ def write_dataset(
     """
     counts = Counts()
     with _replacing(run_dir) as files:
+        files.start("rejected.jsonl")  # there even when empty: nothing was rejected
         for bad in malformed:
             files.write("rejected.jsonl", malformed_line(bad))
         for one in curated:
@@ -185,12 +186,14 @@ class _Files:
         self._run_dir = run_dir
         self._open: dict[str, IO[bytes]] = {}
 
+    def start(self, name: str) -> IO[bytes]:
+        path = self._temporary(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._open[name] = path.open("wb")
+        return file
+
     def write(self, name: str, line: Mapping[str, Any]) -> None:
-        file = self._open.get(name)
-        if file is None:
-            path = self._temporary(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = self._open[name] = path.open("wb")
+        file = self._open.get(name) or self.start(name)
         file.write(_line(line))
 
     def finish(self) -> None:
@@ -218,7 +221,6 @@ class _Files:
 
 
 def _names() -> Iterator[str]:
-    yield "rejected.jsonl"
     for split in SPLITS:
         yield f"data/{split}.jsonl"
         yield f"provenance/{split}.jsonl"

@@ -120,9 +120,9 @@ def test_the_same_rows_give_the_same_bytes_and_no_other_file(tmp_path: Path) -> 
 def test_files_of_an_earlier_run_that_have_no_lines_now_are_removed(tmp_path: Path) -> None:
     write_dataset(tmp_path, ROWS)
     write_dataset(tmp_path, ROWS[:1])
-    assert set(files(tmp_path)) == {"data/train.jsonl", "provenance/train.jsonl"}
+    assert set(files(tmp_path)) == {"data/train.jsonl", "provenance/train.jsonl", "rejected.jsonl"}
     assert write_dataset(tmp_path, []) == Counts()
-    assert files(tmp_path) == {}
+    assert files(tmp_path) == {"rejected.jsonl": b""}
 
 
 def test_every_row_goes_by_whoever_looks_on(tmp_path: Path) -> None:
@@ -232,3 +232,4 @@ def test_a_hostile_recipe_cannot_write_into_the_card() -> None:
 def test_a_card_without_rows_is_still_a_card(tmp_path: Path) -> None:
     text = card(Counts(dropped=3, left_out=Counter({"think": 3})), rephrase=None, description="")
     assert "configs" not in front_matter(text) and "No row was accepted" in text
+    assert "\n\n\n" not in text and "\n\n\n" not in card(Counts({"train": 1}, 1))
