@@ -143,7 +143,7 @@ def _execute(current: Session, recipe: "Recipe", asked: _Asked) -> int:
     directory = asked.out or engine.runs_home() / recipe.name
     current.log = directory / "log.txt"
     if not asked.yes and (asked.fresh or not (directory / "ledger.db").exists()):
-        asyncio.run(_refuse_broken_verifiers(recipe))
+        asyncio.run(_refuse_broken_verifiers(recipe, say=current.note))
     display = _display(current, asked.display)
     stop = asyncio.Event()
     call = engine.run(recipe, run_dir=asked.out, fresh=asked.fresh, salvage=asked.salvage, listener=display, stop=stop)
@@ -200,7 +200,7 @@ async def _watched(
             loop.remove_signal_handler(number)
 
 
-async def _refuse_broken_verifiers(recipe: "Recipe") -> None:
+async def _refuse_broken_verifiers(recipe: "Recipe", *, say: Callable[[str], None]) -> None:
     """Before the first token is spent: a required verifier that rejects its own references is a broken recipe."""
     from itertools import islice
 
@@ -209,6 +209,8 @@ async def _refuse_broken_verifiers(recipe: "Recipe") -> None:
 
     items = await asyncio.to_thread(lambda: list(islice(read(recipe), MOST_GOLDS)))
     rows = [item.row for item in items if not isinstance(item.row, BadRecord)]
+    if any(row.answer is not None for row in rows) and recipe.verify:
+        say("first the verifiers are tried on the reference answers; nothing is asked yet")
     async for finding in golds(recipe, rows):
         if finding.exit_code == 1:
             error = DistillError(

@@ -88,11 +88,18 @@ def load(current: Session, name: str, *, set: tuple[str, ...] = (), need_env: bo
     recipe = load_recipe(
         path,
         set={**overrides, **parse_sets(set)},
-        env={**read_env(path.parent / ".env"), **os.environ},
+        env={**read_env(_home_of(path) / ".env"), **os.environ},
         need_env=need_env,
     )
     current.redact = recipe.redact
     return recipe
+
+
+def _home_of(recipe: Path) -> Path:
+    """Where a recipe's `.env` is: beside it, or in the working directory for a shipped one."""
+    from distill import shelf
+
+    return Path() if recipe.is_relative_to(shelf.home()) else recipe.parent
 
 
 def parse_sets(pairs: tuple[str, ...]) -> dict[str, Any]:

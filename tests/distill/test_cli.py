@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from distill.cli import COMMANDS, run_command
+from distill.cli.session import Session, load
 from tests.distill import runs
 
 HELP = Path(__file__).parent / "cases" / "help"
@@ -206,6 +207,15 @@ def test_a_missing_key_is_exit_code_3_before_any_row_is_read(
     assert distill("run", recipe).code == 0
     assert Path("asked.log").is_file()
     assert "SUMS_KEY" not in os.environ
+
+
+def test_the_env_file_of_a_shipped_recipe_is_the_working_directorys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TEACHER_API_KEY", raising=False)
+    (tmp_path / ".env").write_text('TEACHER_API_KEY="sk-planted" # mine\n', encoding="utf-8")
+    assert load(Session(), "graph_sql_openai").teacher.options["api_key"] == "sk-planted"
 
 
 def test_a_secret_is_in_nothing_that_is_written_or_said(
