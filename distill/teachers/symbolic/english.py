@@ -16,6 +16,7 @@ class English(Voice):
     """Speaks English."""
 
     language = "en"
+    conditions_follow = True
 
     def listing(self, parts: Sequence[str], *, last: str = "and") -> str:
         """`a, b and c`."""

@@ -22,6 +22,8 @@ class Speech:
     """A language, a lexicon and a random stream."""
 
     language: ClassVar[Language]
+    conditions_follow: ClassVar[bool] = False
+    """Whether what is true of a thing is said after its noun."""
 
     def __init__(self, facts: Facts, lexicon: Lexicon, rng: random.Random) -> None:
         self.lexicon, self.rng = lexicon, rng

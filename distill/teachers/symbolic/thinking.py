@@ -72,7 +72,10 @@ class Thinking:
         if match is None:
             steps, outputs = Questions(voice, turn=0).plan(block)
             return [self._say("goal.nested", d=steps, o=outputs)]
-        outputs = voice.outputs([item for _, item in block.items], block)
+        items = [item for _, item in block.items]
+        alone = match.vertices[0] if len(match.elements) == 1 and not block.group else None
+        outputs = voice.outputs(items, block, about=alone)
+        outputs = voice.statement(outputs) if alone is not None else outputs
         grouped = [self._say("goal.group", k=voice.outputs(block.group, block))] if block.group else []
         thing = voice.thing(match)
         if thing:

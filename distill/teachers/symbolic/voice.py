@@ -54,12 +54,17 @@ class Voice(Expressions):
         else:
             turned = (target in self.said) > (source in self.said)
             turned = turned or (source not in self.said and self.rng.random() < 0.25)
-            template = self.rng.choice(words.passive if words.passive and turned else words.clause)
+            template = self._template(words.passive if words.passive and turned else words.clause, hop)
         slots = self._in_order(template, hop, scope)
         text = fill(template, slots, rng=self.rng)
         if "{e}" not in template and hop.edge.conditions:
             text += self.aside(hop, scope)
         return text
+
+    def _template(self, choices: Sequence[str], hop: Hop) -> str:
+        """One of the clauses; where conditions follow their noun, one that ends with the edge if it has conditions."""
+        last = [one for one in choices if one.endswith("{e}")]
+        return self.rng.choice(last if last and hop.edge.conditions and self.conditions_follow else choices)
 
     def _either(self, words: EdgeWords) -> str:
         return self.rng.choice(words.either or table(f"phrases.{self.language}")["chain.either"])
