@@ -251,7 +251,8 @@ EDGE TABLES (link SOURCE KEY (s) REFERENCES Node (k) DESTINATION KEY (d) REFEREN
 QUERIES = [
     'SELECT * FROM GRAPH_TABLE (net MATCH (a IS Node) COLUMNS (a.k, a."Größe" AS g))',
     "SELECT g.k FROM GRAPH_TABLE (net MATCH (a IS Node)-[e IS link]->(b) COLUMNS (a.k, ABS(b.k) AS u)) g WHERE u = 9",
-    "SELECT k FROM GRAPH_TABLE (net MATCH (a)-[e]-(b)<-[f]-(c) WHERE a.k + c.k > 7 OR NOT (e.w IN (1, 2)) COLUMNS (a.k))",
+    "SELECT k FROM GRAPH_TABLE (net MATCH (a)-[e]-(b)<-[f]-(c) WHERE a.k + c.k > 7 OR NOT (e.w IN (1, 2)) "
+    "COLUMNS (a.k))",
     "SELECT k, n FROM GRAPH_TABLE (net MATCH (a) ((x)-[e]->(y)-[f]->(z) WHERE e.w < f.w){2} (b) "
     "COLUMNS (a.k, COUNT(e.w) AS n)) WHERE k BETWEEN 1 AND 5",
     "SELECT MAX(k) AS m FROM GRAPH_TABLE (net MATCH (a IS Node WHERE MOD(a.k, 2) = 1) COLUMNS (a.k)) "

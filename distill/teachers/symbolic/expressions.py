@@ -72,7 +72,7 @@ class Expressions(Naming):
         shown = self.property(ref)
         if ref.element is about:
             return self.say("value.property_short", p=shown)
-        if ref.element.group:
+        if ref.element.group and ref.element not in self.single:
             noun = self.noun(ref.element)
             return self.say("value.group_property", p=shown, n=noun.plural)
         return self.say("value.property", p=shown, e=self.name(ref.element))

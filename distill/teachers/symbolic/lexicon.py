@@ -75,13 +75,14 @@ class Lexicon:
 
     def vertex(self, labels: Sequence[str]) -> Noun:
         """The noun for vertices with any of these labels."""
-        nouns = [self._vertex(label) for label in labels] or [_plain("vertex" if self.language == "en" else "顶点")]
+        anything = Noun("vertex", "vertices") if self.language == "en" else Noun("顶点", "顶点")
+        nouns = [self._vertex(label) for label in labels] or [anything]
         return self._either(nouns)
 
     def _vertex(self, label: str) -> Noun:
         entry = self._find("vertices", label)
         if not isinstance(entry, Mapping) or self.language not in entry:
-            return _plain(f"`{label}` vertex", f"`{label}` vertices") if self.language == "en" else _plain(f"`{label}`")
+            return Noun(f"`{label}` vertex", f"`{label}` vertices") if self.language == "en" else _code(label)
         return _noun(entry[self.language], entry.get("measure", "个"))
 
     def _either(self, nouns: Sequence[Noun]) -> Noun:
@@ -94,7 +95,7 @@ class Lexicon:
     def edge(self, labels: Sequence[str]) -> EdgeWords:
         """The words for edges with any of these labels; clauses are the generic ones unless all labels agree."""
         if not labels:
-            return self._generic(_plain("edge" if self.language == "en" else "边", measure="条"))
+            return self._generic(Noun("edge", "edges") if self.language == "en" else Noun("边", "边", "条"))
         words = [self._edge(label) for label in labels]
         if len(words) == 1:
             return words[0]
@@ -108,8 +109,8 @@ class Lexicon:
     def _edge(self, label: str) -> EdgeWords:
         entry = (self._find("edges", label) or {}).get(self.language)
         if entry is None:
-            plural = f"`{label}` edges" if self.language == "en" else f"`{label}`边"
-            return self._generic(_plain(f"`{label}` edge" if self.language == "en" else plural, plural, measure="条"))
+            english = Noun(f"`{label}` edge", f"`{label}` edges")
+            return self._generic(english if self.language == "en" else _code(label, "边", measure="条"))
         clause, passive, either, roles, np = (tuple(entry.get(key, ())) for key in _FIELDS)
         return EdgeWords(_noun(entry["noun"], entry.get("measure", "条")), clause, passive, either, roles, np)
 
@@ -124,15 +125,16 @@ class Lexicon:
             entry = self._find("properties", key)
             if isinstance(entry, Mapping) and self.language in entry:
                 return str(entry[self.language])
-        return f"`{name}`"
+        return f"`{name}`" if self.language == "en" else f" `{name}` "
 
     def naming(self, name: str) -> str:
         """`key` or `name` when a property says which element is meant, else empty."""
         return str(self._find("names", name) or "")
 
 
-def _plain(singular: str, plural: str = "", *, measure: str = "个") -> Noun:
-    return Noun(singular, plural or singular + ("s" if singular.isascii() else ""), measure)
+def _code(label: str, kind: str = "", *, measure: str = "个") -> Noun:
+    """An identifier as a Chinese noun, with blanks around."""
+    return Noun(f" `{label}` {kind}", f" `{label}` {kind}", measure)
 
 
 def _noun(entry: Any, measure: str) -> Noun:

@@ -27,6 +27,8 @@ class Naming(Speech):
         """Give every element of a match a name, in one of three schemes."""
         self._name_vertices(match, scheme)
         self._name_edges(match)
+        for hop in match.hops:
+            self._name_stretch(hop, scheme)
         for element in match.elements.values():
             if element.part:
                 self.names[element] = self.say(f"value.step_{element.part}")
@@ -120,13 +122,36 @@ class Naming(Speech):
             key = "naming.edge_ordinal" if numbered else "naming.edge"
             self.names[edge] = self.say(key, n=noun.singular, m=noun.measure, x=x)
 
+    def _name_stretch(self, hop: Hop, scheme: Scheme) -> None:
+        """Names for what stands inside a repeated stretch, where each variable is a single element."""
+        inner = [element for part in hop.stretch for element in (part.left, part.edge, part.right)]
+        for element in dict.fromkeys(inner):
+            noun = self.noun(element)
+            if element.kind == "vertex":
+                self._number(element, noun, "letters" if scheme == "roles" else scheme)
+            else:
+                x = self.phrases["numbers"][self.used[f"edge {noun.singular}"] % len(self.phrases["numbers"])]
+                self.used[f"edge {noun.singular}"] += 1
+                self.names[element] = self.say("naming.edge_ordinal", n=noun.singular, m=noun.measure, x=x)
+
+    @contextmanager
+    def inside(self, match: Match) -> Iterator[None]:
+        """Inside, what a repeated stretch holds is spoken of one by one; outside, as the many it becomes."""
+        parts = [part for hop in match.hops for part in hop.stretch]
+        self.single = {element for part in parts for element in (part.left, part.edge, part.right)}
+        yield
+        self.single = set()
+
     def name(self, element: Element) -> str:
         """How an element is referred to."""
         if element not in self.names:
             noun = self.noun(element)
             shared = self.totals[noun.singular] > 0
             key = "naming.only" if element.kind != "row" else "naming.row_shared" if shared else "naming.row"
-            self.names[element] = self.say(key, n=noun.singular, m=noun.measure)
+            if any(one.kind == "row" and one.labels == element.labels for one in self.names):
+                self._number(element, noun, "letters")
+            else:
+                self.names[element] = self.say(key, n=noun.singular, m=noun.measure)
         return self.names[element]
 
     @contextmanager

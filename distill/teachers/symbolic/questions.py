@@ -79,6 +79,8 @@ class Questions:
             ranked = block.order[0][1]
             key = "order" if not block.fetch else "top" if ranked else "first"
             sentences.append(self._say(key, k=keys, n=block.fetch))
+        elif block.fetch:
+            sentences.append(self._say("few", n=block.fetch))
         if block.ties:
             sentences.append(self._say("ties"))
         return sentences

@@ -33,6 +33,8 @@ class Speech:
         self.pinned: dict[Element, Expr] = {}
         self.by_role: set[Element] = set()
         self.said: set[Element] = set()
+        self.single: set[Element] = set()
+        """Elements of a repeated stretch while it is described."""
         self.alone = len(facts.matches) == 1
         everything = [one for match in facts.matches for one in (*match.vertices, *match.edges) if not one.group]
         self.totals = Counter(self.noun(one).singular for one in everything)

@@ -106,6 +106,8 @@ class Thinking:
         parts += [self._edge_words(group, match, used) for group in _by_label(match.edges)]
         graph = self._code(match.graph.shown)
         link = "；" if self.voice.language == "zh" else "; "
+        if not any(parts):
+            return [self._say("schema.bare", g=graph)]
         opening = self._say("schema.open", g=graph, x=link.join(part for part in parts if part))
         return [opening, *self._shared(match), *self._maybe(0.12, "doubt.colon")]
 
@@ -257,7 +259,7 @@ class Thinking:
         self, key: str, conditions: Sequence[Expr], match: Match, about: Element | None, *, shown: Element | None = None
     ) -> str:
         voice = self.voice
-        with voice.by_variable(shown):
+        with voice.by_variable(shown), voice.inside(match):
             said = [voice.condition(one, match, about=about) for one in conditions]
         text = voice.statement(voice.listing(said)) if about is not None else voice.listing(said)
         return self._say(f"filter.{key}", c=text, k=self._code(f"WHERE {_conjunction(conditions)}"))
@@ -329,7 +331,8 @@ class Thinking:
             title = self._code(source.title or source.name or "GRAPH_TABLE")
             if source.join:
                 on = self._code(" AND ".join(code.expression(one) for one in source.on) or "TRUE")
-                sentences.append(self._say("outer.left" if source.join == "left" else "outer.join", t=title, k=on))
+                key = source.join if source.join in ("left", "cross") else "join"
+                sentences.append(self._say(f"outer.{key}", t=title, k=on))
             elif source.kind == "table":
                 sentences.append(self._say("outer.table", t=title))
         return sentences
@@ -380,8 +383,9 @@ class Thinking:
             keys = ", ".join(code.expression(node) + (" DESC" if down else "") for node, down in block.order)
             sentences.append(self._say("outer.order", k=self._code(keys)))
         if block.fetch:
-            sentences.append(self._say("outer.fetch", n=block.fetch))
-            sentences += self._maybe(0.25, "doubt.limit", n=block.fetch)
+            fetch = f"FETCH FIRST {block.fetch} ROWS {'WITH TIES' if block.ties else 'ONLY'}"
+            sentences.append(self._say("outer.fetch", n=block.fetch, k=fetch))
+            sentences += self._maybe(0.25, "doubt.limit", n=block.fetch, k=fetch)
         return sentences
 
     # ------------------------------------------------ the end

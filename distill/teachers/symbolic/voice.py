@@ -38,7 +38,8 @@ class Voice(Expressions):
             return self.name(hop.edge)
         self.said.add(hop.edge)
         noun = self.words(hop).noun
-        first = self.name(hop.edge) if self.totals[noun.singular] > 1 else self.indefinite(noun)
+        numbered = self.totals[noun.singular] > 1 or hop.edge in self.single
+        first = self.name(hop.edge) if numbered else self.indefinite(noun)
         return self.with_conditions(first, self.own_conditions(hop.edge, scope))
 
     # ------------------------------------------------ hops
@@ -94,10 +95,11 @@ class Voice(Expressions):
         assert hop.bounds is not None
         slots = {"k": self.count(hop.bounds)}
         if hop.stretch:
-            inner = self.listing([self.clause(one, scope) for one in hop.stretch])
-            extra = [self.condition(one, scope) for one in hop.conditions]
+            with self.inside(scope):
+                inside = [self.clause(one, scope) for one in hop.stretch]
+                inside += [self.condition(one, scope) for one in hop.conditions]
             start, end = self.introduce(hop.source, scope), self.introduce(hop.target, scope)
-            return self.say("chain.stretch", s=start, t=end, c=self.listing([inner, *extra]), **slots)
+            return self.say("chain.stretch", s=start, t=end, c=self.chained(inside), **slots)
         noun = self.words(hop).noun
         conditions = [self.condition(one, scope, about=hop.edge) for one in hop.edge.conditions]
         conditions += [self.condition(one, scope) for one in hop.conditions]
