@@ -83,6 +83,8 @@ def run(
 
     Ctrl-C finishes what is in flight, a second Ctrl-C abandons it; nothing that was answered is lost either way.
     """
+    if display in ("json", "none"):
+        current.notes = False
     loaded = load(
         current,
         recipe,

@@ -28,6 +28,8 @@ class Session:
     json: bool = False
     verbosity: int = 0
     """-1 with `-q`, 1 or more with `-v`."""
+    notes: bool = True
+    """Whether stderr is for people to read; False where a program reads it."""
     no_color: bool = False
     debug: bool = False
     log: Path = field(default_factory=lambda: Path("distill-log.txt"))
@@ -49,7 +51,7 @@ class Session:
 
     def note(self, text: str) -> None:
         """A message for people: stderr, silent with `-q`."""
-        if self.verbosity >= 0:
+        if self.notes and self.verbosity >= 0:
             click.echo(text, err=True)
 
     def detail(self, text: str) -> None:

@@ -134,6 +134,15 @@ def test_a_run_says_what_it_made_and_json_is_one_object(distill: Distill, tmp_pa
     assert "continues: 6 replies" in again.err
 
 
+def test_the_json_display_writes_nothing_but_events_on_stderr(distill: Distill, tmp_path: Path) -> None:
+    said = distill("run", sums(tmp_path), "--display", "json", "--set", "limits.min_kept=1")
+    events = [json.loads(line)["event"] for line in said.err.splitlines()]
+    assert events[0] == "run_started" and events[-1] == "run_ended"
+    assert events.count("row_settled") == 6
+    assert said.out.startswith("done  6 rows")
+    assert distill("run", "sums.yaml", "--display", "none").err == ""
+
+
 def test_flags_override_the_recipe(distill: Distill, tmp_path: Path) -> None:
     said = distill("run", sums(tmp_path), "-n", "2", "--set", "teacher.wrong=0", "--out", "there", "--json", "-q")
     assert (said.code, said.json["rows"], said.json["run_dir"], said.err) == (0, 2, "there", "")
