@@ -1,4 +1,8 @@
-"""`distill check`: is this recipe, or this machine, ready? Imported when the command is used."""
+"""`distill check`: is this recipe, or this machine, ready?
+
+Imported by the root when the command is used.
+Design reason: findings are shown as they are made, so code of others is named on the screen before it is imported.
+"""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,9 @@
-"""`distill init`: copy a working recipe with its inputs. Imported when the command is used."""
+"""`distill init`: copy a working recipe with its inputs.
+
+Imported by the root when the command is used.
+Design reason: the recipe's text is edited at the positions of its values, never written anew, so its comments survive;
+and values are taken for paths by looking for the file, so no code of a recipe has to be imported to copy it.
+"""
 
 import os
 import re

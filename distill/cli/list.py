@@ -1,4 +1,8 @@
-"""`distill list`: recipes, plug-ins with their options, runs. Imported when the command is used."""
+"""`distill list`: recipes, plug-ins with their options, runs.
+
+Imported by the root when the command is used.
+Design reason: options are read from signatures, so the list cannot differ from what a recipe may say.
+"""
 
 import inspect
 import re

@@ -1,4 +1,8 @@
-"""`distill preview`: a few rows through the whole pipeline. Imported when the command is used."""
+"""`distill preview`: a few rows through the whole pipeline.
+
+Imported by the root when the command is used.
+Design reason: it is the same pipeline over the same ledger, so nothing that was asked for a preview is paid for twice.
+"""
 
 import asyncio
 from pathlib import Path

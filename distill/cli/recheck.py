@@ -1,4 +1,8 @@
-"""`distill recheck`: new verifiers or curation over a run, without the teacher. Imported when the command is used."""
+"""`distill recheck`: new verifiers or curation over a run, without the teacher.
+
+Imported by the root when the command is used.
+Design reason: curation is a view, so what changed is found by comparing two generations of one ledger.
+"""
 
 import asyncio
 from collections import Counter

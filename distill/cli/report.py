@@ -1,4 +1,8 @@
-"""`distill report`: the HTML file about a run, written anew from its ledger. Imported when the command is used."""
+"""`distill report`: the HTML file about a run, written anew from its ledger.
+
+Imported by the root when the command is used.
+Design reason: a run writes its report at its end; this is for another place, for every row, or for a newer version.
+"""
 
 from collections import Counter
 from pathlib import Path

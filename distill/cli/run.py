@@ -1,4 +1,9 @@
-"""`distill run`: make the dataset, or continue it. Imported when the command is used."""
+"""`distill run`: make the dataset, or continue it.
+
+Imported by the root when the command is used.
+Design reason: signals, the display and the exit code are the command line's; the engine gets an event to watch and a
+listener to tell, and knows no terminal.
+"""
 
 import asyncio
 import re

@@ -1,4 +1,8 @@
-"""`distill schema`: the JSON schema of recipes. Imported when the command is used."""
+"""`distill schema`: the JSON schema of recipes.
+
+Imported by the root when the command is used.
+Design reason: the schema is made from the models that validate, so an editor never disagrees with `distill check`.
+"""
 
 import click
 

@@ -1,4 +1,8 @@
-"""`distill show`: what happened in a run, and to a row. Imported when the command is used."""
+"""`distill show`: what happened in a run, and to a row.
+
+Imported by the root when the command is used.
+Design reason: a run is named the way people speak of it (`last`, the beginning of its name), and everything streams.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
