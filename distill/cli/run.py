@@ -36,6 +36,13 @@ distill run recipe.yaml --teacher replay:replies.jsonl
 _DISPLAYS = ["auto", "live", "plain", "json", "none"]
 
 
+class _BrokenVerifier(DistillError):
+    """A required verifier rejects reference answers."""
+
+    kind = "verify"
+    exit_code = 1
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What the flags ask for beside the recipe."""
@@ -220,13 +227,9 @@ async def _refuse_broken_verifiers(recipe: "Recipe", *, say: Callable[[str], Non
         say("first the verifiers are tried on the reference answers; nothing is asked yet")
     async for finding in golds(recipe, rows):
         if finding.exit_code == 1:
-            error = DistillError(
-                finding.text,
-                cause="first: " + finding.detail[0] if finding.detail else "",
-                help="`distill check` shows more; `--yes` runs all the same",
-            )
-            error.kind, error.exit_code = "verify", 1
-            raise error
+            first = "first: " + finding.detail[0] if finding.detail else ""
+            help = "`distill check` shows more; `--yes` runs all the same"
+            raise _BrokenVerifier(finding.text, cause=first, help=help)
 
 
 # ---------------------------------------------------------------- the end
