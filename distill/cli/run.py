@@ -36,7 +36,7 @@ distill run recipe.yaml --teacher replay:replies.jsonl
 _DISPLAYS = ["auto", "live", "plain", "json", "none"]
 
 
-class _BrokenVerifier(DistillError):
+class _BrokenVerifierError(DistillError):
     """A required verifier rejects reference answers."""
 
     kind = "verify"
@@ -229,7 +229,7 @@ async def _refuse_broken_verifiers(recipe: "Recipe", *, say: Callable[[str], Non
         if finding.exit_code == 1:
             first = "first: " + finding.detail[0] if finding.detail else ""
             help = "`distill check` shows more; `--yes` runs all the same"
-            raise _BrokenVerifier(finding.text, cause=first, help=help)
+            raise _BrokenVerifierError(finding.text, cause=first, help=help)
 
 
 # ---------------------------------------------------------------- the end
