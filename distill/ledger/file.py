@@ -38,14 +38,21 @@ CREATE TABLE runs (generation INTEGER PRIMARY KEY, recipe BLOB NOT NULL);
 a million rows at once would hold up every reply for seconds."""
 
 
+_ZLIB = b"\x78"
+"""What zlib starts with; JSON starts with a bracket."""
+
+
 def pack(body: bytes) -> bytes:
-    """A body as it is stored."""
-    return zlib.compress(body, 1) if len(body) > PACK_ABOVE else body
+    """A body as it is stored: four bytes of checksum, since SQLite has none, then JSON, or JSON in zlib."""
+    payload = zlib.compress(body, 1) if len(body) > PACK_ABOVE else body
+    return zlib.crc32(payload).to_bytes(4) + payload
 
 
 def unpack(stored: bytes) -> bytes:
-    """JSON starts with a bracket and zlib with 0x78, so a stored body says itself what it is."""
-    return zlib.decompress(stored) if stored[:1] == b"\x78" else stored
+    """The body that `pack` stored; raises ValueError when it is not as it was."""
+    if not isinstance(stored, bytes) or zlib.crc32(stored[4:]).to_bytes(4) != stored[:4]:
+        raise ValueError("a body does not match its checksum")
+    return zlib.decompress(stored[4:]) if stored[4:5] == _ZLIB else stored[4:]
 
 
 def to_json(value: Any) -> bytes:
@@ -62,6 +69,19 @@ def _primary(error: BaseException) -> int:
 
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
 """Out of space, over a quota or over a file size limit: SQLite names them differently."""
+
+
+_ENVIRONMENT = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+}
+"""What is wrong is around the file. Whatever else SQLite says of a file that was sound once: it is damaged."""
 
 
 def is_full(error: BaseException) -> bool:
@@ -92,14 +112,16 @@ def no_room(run_dir: Path, error: BaseException) -> DiskFull:
 
 def explain(path: Path, error: Exception) -> Exception:
     """The error a person should see for what SQLite raised; anything else is passed through."""
-    if isinstance(error, zlib.error | orjson.JSONDecodeError):
-        return _damaged(path, error)
-    if not isinstance(error, sqlite3.Error):
-        return error
-    if is_full(error):
-        return no_room(path.parent, error)
-    if _primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "malformed" in str(error):
-        return _damaged(path, error)
+    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError):
+        return error  # our mistake, not the file's
+    if isinstance(error, sqlite3.Error):
+        if is_full(error):
+            return no_room(path.parent, error)
+        return _unusable(path, error) if _primary(error) in _ENVIRONMENT else _damaged(path, error)
+    return _damaged(path, error) if type(error) is ValueError else error
+
+
+def _unusable(path: Path, error: Exception) -> LedgerError:
     return LedgerError(
         f"cannot use the ledger `{path.name}`",
         where=str(path),

@@ -7,7 +7,6 @@ holding up its checkpoints.
 
 import sqlite3
 import threading
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -153,5 +152,5 @@ class LedgerView:
     def _load(self, read: Callable[[bytes], Any], stored: bytes) -> Any:
         try:
             return read(unpack(stored))
-        except (zlib.error, orjson.JSONDecodeError) as error:
+        except ValueError as error:
             raise explain(self.path, error) from error

@@ -452,6 +452,62 @@ def test_salvage_keeps_every_readable_reply_and_the_damaged_file(tmp_path: Path,
         assert ledger.reply("afterwards", 0)
 
 
+class Sound:
+    """The bytes of a ledger with a settled generation, and its replies; with a short `repr`, which hypothesis prints."""
+
+    def __init__(self, content: bytes, replies: dict[str, Reply]) -> None:
+        self.content, self.replies = content, replies
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Sound:
+    run_dir = tmp_path_factory.mktemp("sound")
+    replies = fill(run_dir, 60, size=700)
+
+    async def settle(ledger: Ledger) -> None:
+        for number in range(40):
+            await ledger.settle(settled(number))
+
+    with Ledger.open(run_dir) as ledger:
+        ledger.begin({"name": "sound"})
+        asyncio.run(settle(ledger))
+    return Sound((run_dir / "ledger.db").read_bytes(), replies)
+
+
+def use(ledger: Ledger, replies: Mapping[str, Reply]) -> int:
+    """Touch everything; how many replies are there, each of them as it was."""
+    found = {key: ledger.reply(key, 0) for key in replies}
+    assert all(one in (None, replies[key]) for key, one in found.items())
+    assert all(verdict.status is Status.PASS for key in replies for verdict in ledger.verdicts("row", key).values())
+    assert all(one.row.prompt.startswith("question") for one in ledger.settled(retrace))
+    ledger.begin({"name": "again"})
+    asyncio.run(ledger.record("new", 0, reply("new")))
+    return sum(one is not None for one in found.values())
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), cuts=st.sampled_from([1, 1, 4, 20]), width=st.sampled_from([1, 1, 8, 400, 5000]))
+def test_no_damage_alters_a_reply_or_ends_in_anything_but_an_error_that_salvage_mends(
+    tmp_path_factory: pytest.TempPathFactory, sound: Sound, seed: int, cuts: int, width: int
+) -> None:
+    content, replies = bytearray(sound.content), sound.replies
+    chance = random.Random(seed)
+    for _ in range(cuts):
+        place = chance.randrange(len(content))
+        content[place : place + width] = chance.randbytes(len(content[place : place + width]))
+    path = tmp_path_factory.mktemp("damaged") / "ledger.db"
+    path.write_bytes(content)
+    try:
+        with Ledger.open(path.parent) as ledger:
+            use(ledger, replies)
+    except LedgerError as error:
+        assert error.exit_code == 3 and error.help
+    path.write_bytes(content)
+    with Ledger.open(path.parent, salvage=True) as ledger:
+        there = use(ledger, replies)
+        assert ledger.salvaged is None or there == ledger.salvaged.replies
+
+
 # ---------------------------------------------------------------- no space left
 
 
