@@ -52,6 +52,9 @@ class Display:
     def show(self, event: Event) -> None:
         """Write what this display writes for `event`."""
 
+    def say(self, text: str) -> None:
+        """A line for a person, where this display is for persons."""
+
     def tick(self) -> None:
         """Time has passed: redraw if it is due."""
 
@@ -89,6 +92,10 @@ class Plain(Display):
                 self._line()
             case Progress():
                 self.tick()
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self._write(text)
 
     def tick(self) -> None:
         """The line that is due after ten seconds, whether or not anything moved: silence looks like a hang."""
@@ -161,6 +168,12 @@ class Live(Display):
             case RunEnded():
                 self._draw()
         self.tick()
+
+    def say(self, text: str) -> None:
+        """A line above the panel."""
+        from rich.text import Text
+
+        self._console.print(Text(text))
 
     def tick(self) -> None:
         """Draw, when it is due."""

@@ -162,7 +162,7 @@ def _execute(current: Session, recipe: "Recipe", asked: _Asked) -> int:
     stop = asyncio.Event()
     call = engine.run(recipe, run_dir=asked.out, fresh=asked.fresh, salvage=asked.salvage, listener=display, stop=stop)
     try:
-        result = asyncio.run(_watched(call, display, stop, note=current.note))
+        result = asyncio.run(_watched(call, display, stop))
     except asyncio.CancelledError:
         current.note(f"abandoned; what had arrived is saved.   resume:  {current.same_command}")
         return 130
@@ -182,9 +182,7 @@ def _display(current: Session, mode: "Mode") -> "Display":
     return display.make(quiet, write=write, warning=warning, terminal=sys.stderr.isatty())
 
 
-async def _watched(
-    call: "Coroutine[Any, Any, Result]", display: "Display", stop: asyncio.Event, *, note: Callable[[str], None]
-) -> "Result":
+async def _watched(call: "Coroutine[Any, Any, Result]", display: "Display", stop: asyncio.Event) -> "Result":
     """The run, with a display that ticks and a Ctrl-C that first asks and then insists."""
     task = asyncio.current_task()
     assert task is not None
@@ -194,7 +192,7 @@ async def _watched(
             task.cancel()
             return
         flying = display.progress.in_flight
-        note(f"stopping: finishing {flying} requests (Ctrl-C again to abandon them)")
+        display.say(f"stopping: finishing {flying} requests (Ctrl-C again to abandon them)")
         stop.set()
 
     async def ticking() -> None:

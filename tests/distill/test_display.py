@@ -132,6 +132,18 @@ def test_the_panel_is_drawn_four_times_a_second_at_most() -> None:
     shown.close()
 
 
+def test_a_line_for_a_person_stands_above_the_panel_and_not_among_events() -> None:
+    stream, lines = io.StringIO(), list[str]()
+    shown = Live(warning=render_warning, console=Console(file=stream, force_terminal=True, width=80), clock=Clock())
+    shown(STARTED)
+    shown.say("stopping: finishing 3 requests")
+    shown.close()
+    text = stream.getvalue()
+    assert text.index("stopping: finishing 3 requests") < text.rindex("demo  running")
+    Json(lines.append).say("stopping")
+    assert lines == []
+
+
 def test_the_panel_says_where_the_run_stands() -> None:
     reasons = display.Counter({"graph_sql": 74, "think": 9, "a": 1, "b": 1, "c": 1, "d": 1})
     lines = display.panel(STARTED, MIDDLE, stage="", reasons=reasons, width=120)
