@@ -329,3 +329,55 @@ def test_a_name_without_an_entry_is_spoken_of_by_its_identifier() -> None:
     words = Lexicon("G", "en", entries)
     assert (words.vertex(["A"]).plural, words.vertex(["b"]).singular) == ("apples", "`b` vertex")
     assert words.property("size") == "`size`" and words.edge(["grows"]).noun.singular == "`grows` edge"
+
+
+# ---------------------------------------------------------------- directions
+
+
+@pytest.mark.parametrize(
+    ("name", "english", "chinese"),
+    [
+        (
+            "Following an edge forwards",
+            r"from account 101|account 101 (?:sends|makes)|(?:by account 101|that account 101 sent)",
+            r"账户 101 (?:向|给|发出|转出)|从账户 101",
+        ),
+        (
+            "Reading an edge against its arrow",
+            r"to account 103|account 103 (?:receives|gets|is sent)|sends account 103",
+            r"(?:向|给|到)账户 103|账户 103 收到",
+        ),
+        (
+            "Incoming edges of a paper",
+            r"cites the article 'J|citations? of the article 'J|refers to the article 'J|"
+            r"the article '[^']*' is (?:cited by|the target)",
+            r"引用了文章“|指向文章“|文章“[^”]*”(?:被|出现在)",
+        ),
+    ],
+)
+def test_direction_is_kept(name: str, english: str, chinese: str) -> None:
+    for seed in range(3):
+        assert all(re.search(english, text) for text in wordings(name, "en", seed)), wordings(name, "en", seed)
+        assert all(re.search(chinese, text) for text in wordings(name, "zh", seed)), wordings(name, "zh", seed)
+    arrows = {
+        "Following an edge forwards": "]-> ",
+        "Reading an edge against its arrow": " <-[",
+        "Incoming edges of a paper": " <-[",
+    }
+    assert all(arrows[name] in trace(name, language)[0] for language in LANGUAGES)
+
+
+def test_an_undirected_edge_is_said_to_be_one() -> None:
+    for name in ("Either direction", "A loop counts once", "Neighbours of neighbours", "Who is at which end"):
+        assert all(re.search("either|whichever", text) for text in wordings(name, "en")), wordings(name, "en")
+        assert all("方向" in text for text in wordings(name, "zh")), wordings(name, "zh")
+
+
+def test_equal_looking_edges_of_different_direction_give_different_texts(tmp_path: Path) -> None:
+    texts = []
+    for arrow in ("-[e IS link]->", "<-[e IS link]-", "-[e IS link]-"):
+        sql = f"SELECT k FROM GRAPH_TABLE (net MATCH (a IS Node WHERE a.k = 1){arrow}(b IS Node) COLUMNS (b.k))"
+        one, row = own_row(tmp_path, sql, language="en")
+        texts.append(ask(Request("explain", row, []), by=one).message["reasoning_content"])
+        assert f"(a IS Node) {arrow} (b IS Node)" in texts[-1]
+    assert len(set(texts)) == 3

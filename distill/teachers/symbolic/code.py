@@ -4,6 +4,7 @@ May be imported by `thinking`; imports facts and sqlglot.
 Design reason: a thought quotes small pieces of the pattern, which the writer of whole queries has no reason to offer.
 """
 
+import re
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -25,7 +26,22 @@ def expression(node: Expr) -> str:
             return text
         if text:
             one.replace(exp.Var(this=text))
-    return str(copied.sql(dialect="oracle"))
+    return _usual(str(copied.sql(dialect="oracle")))
+
+
+_USUAL = (
+    (re.compile(r"\bNOT ([\w.\"]+) IN \("), r"\1 NOT IN ("),
+    (re.compile(r"\bNOT ([\w.\"]+) IS NULL\b"), r"\1 IS NOT NULL"),
+    (re.compile(r"\bEXISTS\("), "EXISTS ("),
+)
+
+
+def _usual(text: str) -> str:
+    """`x NOT IN (…)` where sqlglot writes `NOT x IN (…)`, and the like; text constants are left alone."""
+    parts = text.split("'")
+    for pattern, better in _USUAL:
+        parts[::2] = [pattern.sub(better, part) for part in parts[::2]]
+    return "'".join(parts)
 
 
 def _special(node: Expr) -> str:
@@ -89,7 +105,7 @@ def statement(query: Query) -> str:
     # longest first: `…__1` is also the beginning of `…__10`
     tables = {one.placeholder: one for one in sorted(query.tables, key=lambda one: -len(one.placeholder))}
     lines = _compact(outer.sql(dialect="oracle", pretty=True, max_text_width=100).splitlines())
-    return "\n".join(_with_tables(line, tables) for line in lines)
+    return _usual("\n".join(_with_tables(line, tables) for line in lines))
 
 
 _OPENERS = ("SELECT", "SELECT DISTINCT", "WHERE", "GROUP BY", "HAVING", "ORDER BY")
