@@ -1,8 +1,10 @@
 """What every test shares: no network but loopback, no settings from the outside, small hypothesis profiles."""
 
 import os
+import platform
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,29 @@ from hypothesis import settings
 
 settings.register_profile("suite", deadline=None, max_examples=60, database=None)
 settings.register_profile("soak", deadline=None, max_examples=5000, database=None)
+
+
+SoakTable = Callable[[str, int, str], None]
+"""Takes what was done, how often, and what came of it."""
+
+_SOAKED: list[tuple[str, int, str]] = []
+
+
+@pytest.fixture
+def soak_table() -> SoakTable:
+    """Adds a line to `tests/soak.md`, which a whole `make soak` writes anew."""
+    return lambda what, count, outcome: _SOAKED.append((what, count, outcome))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the table of the full-size runs, when all of them passed."""
+    if _SOAKED and exitstatus == 0:
+        rows = "".join(f"| {what} | {count:,} | {outcome} |\n" for what, count, outcome in sorted(_SOAKED))
+        machine = (
+            f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        )
+        text = f"# Full-size runs\n\nWritten by `make soak` on {machine}.\n\n| what | cases | outcome |\n|---|---:|---|\n{rows}"
+        Path(__file__).with_name("soak.md").write_text(text, encoding="utf-8")
 
 
 def pytest_configure(config: pytest.Config) -> None:

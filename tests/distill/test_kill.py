@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from distill.ledger import LedgerView
+from tests.conftest import SoakTable
 from tests.distill.loopback import Answer, Call, Loopback, derived
 from tests.distill.runs import snapshot
 
@@ -64,7 +65,20 @@ def marks_of(run_dir: Path) -> set[str]:
 
 @pytest.mark.parametrize("concurrency", [1, 8, "auto"])
 def test_killed_at_random_points_and_continued(tmp_path: Path, concurrency: Any) -> None:
-    chance = random.Random(str(concurrency))
+    killed_and_continued(tmp_path, concurrency, kills=3)
+
+
+@pytest.mark.soak
+def test_killed_two_hundred_times(tmp_path: Path, soak_table: SoakTable) -> None:
+    for seed in range(40):
+        directory = tmp_path / str(seed)
+        directory.mkdir()
+        killed_and_continued(directory, (1, 3, 8, 64, "auto")[seed % 5], kills=5, seed=seed)
+    soak_table("SIGKILL at random points of 40 runs, then continued", 200, "no committed reply asked again, same bytes")
+
+
+def killed_and_continued(tmp_path: Path, concurrency: Any, *, kills: int, seed: int = 0) -> None:
+    chance = random.Random(f"{concurrency} {seed}")
     running: list[subprocess.Popen[str]] = []
     trigger = 0
 
@@ -77,9 +91,9 @@ def test_killed_at_random_points_and_continued(tmp_path: Path, concurrency: Any)
         recipe = write_recipe(tmp_path, server.url, concurrency=concurrency)
         run_dir = tmp_path / "runs" / "killed"
         known: set[str] = set()
-        for _ in range(3):
+        for _ in range(kills):
             asked_before = len(server.calls)
-            trigger = asked_before + chance.randrange(1, max(2, (ROWS - len(known)) // 2))
+            trigger = asked_before + chance.randrange(1, max(2, (ROWS - len(known)) // 3))
             running.append(start(recipe))
             running[-1].communicate(timeout=60)
             assert running[-1].returncode == -signal.SIGKILL
