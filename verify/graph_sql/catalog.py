@@ -20,6 +20,7 @@ class TableColumn:
     shown: str
     type: str
     kind: exp.DataType = field(compare=False, repr=False)
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ what a query costs; time and memory are limited by the worker process around it,
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 from sqlglot import exp
@@ -22,13 +22,17 @@ from .catalog import Catalog, ElementTable, Graph, Property, Table, describe
 from .ddl import Script, parse_script
 from .dialects import DIALECTS
 from .errors import GraphBindingError, GraphCannotRun, GraphRunError, GraphSqlError, GraphSyntaxError, Place, place
-from .lower import lower_table
+from .lower import Types, lower_table
 from .lower_expressions import quote
 from .outer import check_bare_limits, check_tables, lower_outer
 from .parse import parse_query
 from .suggest import did_you_mean
 from .tree import Expr, Query
 
+if TYPE_CHECKING:
+    from .judge import Comparison
+
+Rows = dict[str, list[tuple[Any, ...]]]
 MAX_ROWS = 10_000
 """Most rows of a result; a query that returns more raises GraphRunError."""
 
@@ -41,7 +45,6 @@ _OPTIMIZERS = frozenset(
 
 _SETTINGS = (
     "SET temp_directory = ''",
-    "SET threads = 1",
     "SET python_enable_replacements = false",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
@@ -70,12 +73,16 @@ class Prepared:
 class Database:
     """Tables and property graphs of one script. Not safe for use from several threads at once."""
 
-    def __init__(self, script: Script, dialect: str) -> None:
+    def __init__(
+        self, script: Script, dialect: str, *, like: "Database | None" = None, rows: Rows | None = None
+    ) -> None:
         self.dialect = dialect
-        self._connection = duckdb.connect(":memory:")
-        _fill(self._connection, script, dialect)
-        self.types = _property_types(self._connection, script)
-        self.catalog = _with_types(script.catalog(), self.types)
+        self._script = script
+        # its threads would cost each database 110 MB of a worker's address space
+        self._connection = duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
+        _fill(self._connection, script, dialect, rows)
+        self.types: Types = like.types if like is not None else _property_types(self._connection, script)
+        self.catalog: Catalog = like.catalog if like is not None else _with_types(script.catalog(), self.types)
         self._connection.execute(f"SET disabled_optimizers = '{_left_out()}'")
         if DIALECTS[dialect].whole_division:
             self._connection.execute("SET integer_division = true")
@@ -126,15 +133,51 @@ class Database:
         """Run a query; `binds` has values for `:name`. Raises GraphSqlError, GraphCannotRun among it."""
         prepared = self._prepare(sql)
         self._check_binds(prepared, binds or {})
+        return self._run(prepared, binds)
+
+    def _run(self, prepared: Prepared, binds: Mapping[str, Any] | None) -> Result:
         try:
             cursor = self._connection.execute(prepared.sql, dict(binds) if binds else None)
             rows = cursor.fetchmany(MAX_ROWS + 1)
             columns = [one[0] for one in cursor.description or ()]
         except duckdb.Error as error:
-            raise _from_duckdb(error, sql, binding=False) from None
+            raise _from_duckdb(error, prepared.query.text, binding=False) from None
         if len(rows) > MAX_ROWS:
             raise GraphRunError(f"the result has more than {MAX_ROWS:,} rows")
         return Result(columns, rows)
+
+    def run_tree(self, query: Query) -> Result:
+        """Run a query given as a tree; raises GraphSqlError."""
+        return self._run(self._lower(query), None)
+
+    def compare(self, gold: str, sql: str) -> "Comparison":
+        """Compare a query with a gold on the script's rows and on generated ones; a false result carries a witness.
+
+        Raises GraphSqlError when the gold does not run, and GraphCannotRun when either cannot run here.
+        """
+        from .judge import compare_queries
+
+        return compare_queries(self, gold, sql)
+
+    def generate(self, seed: int, *, for_queries: Sequence[str] = ()) -> "Database":
+        """A database with the same tables and graphs and other rows, made to tell near-misses of the queries apart."""
+        from .generate import generate, pools_of
+
+        pools: dict[str, set[Any]] = {}
+        for sql in for_queries:
+            prepared = self._prepare(sql)
+            for name, values in pools_of(prepared.query, prepared.bounds).items():
+                pools.setdefault(name, set()).update(values)
+        return self.with_rows(generate(self.catalog, self.rows(), pools, seed=seed))
+
+    def rows(self) -> Rows:
+        """The rows of every base table."""
+        names = [table.name for table in self.catalog.tables.values() if table.query is None]
+        return {name: self._connection.execute(f"SELECT * FROM {quote(name)}").fetchall() for name in names}
+
+    def with_rows(self, rows: Rows) -> "Database":
+        """The same tables and graphs over other rows."""
+        return Database(self._script, self.dialect, like=self, rows=rows)
 
     def _check_binds(self, prepared: Prepared, binds: Mapping[str, Any]) -> None:
         missing = sorted(_bind_names(prepared) - set(binds))
@@ -142,7 +185,9 @@ class Database:
             raise GraphBindingError(f"no value for the bind `:{missing[0]}`")
 
     def _prepare_now(self, sql: str) -> Prepared:
-        query = parse_query(sql, dialect=self.dialect)
+        return self._lower(parse_query(sql, dialect=self.dialect))
+
+    def _lower(self, query: Query) -> Prepared:
         check_bare_limits(query)
         bounds = bind_query(query, self.catalog)
         check_tables(query, self.catalog)
@@ -178,14 +223,19 @@ def load_script(text: str, dialect: str) -> Database:
     return Database(parse_script(text, dialect=dialect), dialect)
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, script: Script, dialect: str) -> None:
+def _fill(connection: duckdb.DuckDBPyConnection, script: Script, dialect: str, rows: Rows | None) -> None:
     rules = DIALECTS[dialect]
     try:
         connection.execute(TEXT_MACRO)
         for table in script.tables.values():
             if table.query is None:
                 connection.execute(_create(table))
-        for insert in script.inserts:
+        for name, made in (rows or {}).items():
+            if made:
+                marks = ", ".join("?" * len(made[0]))
+                values = ", ".join([f"({marks})"] * len(made))
+                connection.execute(f"INSERT INTO {quote(name)} VALUES {values}", [cell for row in made for cell in row])
+        for insert in script.inserts if rows is None else ():
             node = adapt(insert.copy(), rules)
             for one in node.find_all(exp.Identifier):
                 one.set("quoted", True)

@@ -147,7 +147,8 @@ def _column(part: exp.ColumnDef, rules: Dialect) -> TableColumn:
     kind = part.args.get("kind")
     if not isinstance(kind, exp.DataType):
         kind = exp.DataType.build("VARCHAR")
-    return TableColumn(fold(part.this, rules), part.name, kind.sql(rules.reader), kind)
+    nullable = part.find(exp.NotNullColumnConstraint, exp.PrimaryKeyColumnConstraint) is None
+    return TableColumn(fold(part.this, rules), part.name, kind.sql(rules.reader), kind, nullable)
 
 
 def _reference(own: tuple[str, ...], reference: exp.Expr, rules: Dialect) -> ForeignKey:

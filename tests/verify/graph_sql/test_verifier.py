@@ -76,7 +76,7 @@ def test_evidence_holds_both_tables() -> None:
 
 
 def test_a_join_is_accepted_when_the_recipe_says_so() -> None:
-    join = "SELECT a, b FROM knows WHERE b IN (SELECT id FROM person)"
+    join = "SELECT a, b FROM knows WHERE a IN (SELECT id FROM person) AND b IN (SELECT id FROM person)"
     assert judge(join, must_use_graph_table=False)
 
 
