@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import select
 import signal
 import subprocess
@@ -384,3 +385,52 @@ def test_what_a_job_started_goes_with_it(pool: Pool, tmp_path: Path) -> None:
         return grandchild
 
     assert wait_gone(asyncio.run(main()))
+
+
+def storm(kills: int) -> None:
+    """Kill workers, and now and then their nursery, at random moments while jobs run in threads."""
+    chance = random.Random(7)
+    wrong: list[Any] = []
+    done = threading.Event()
+
+    def ask(pool: Pool, number: int) -> None:
+        while not done.is_set():
+            try:
+                if (found := call(pool, "add", number)) != number + 1:
+                    wrong.append(found)
+            except WorkerDied:
+                pass
+
+    with Pool(3) as pool:
+        family = call(pool, "family")
+        threads = [threading.Thread(target=ask, args=(pool, number)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(kills):
+            victims = descendants()
+            nursery = {pid for pid in victims if pid == family[1]}
+            choice = sorted(victims - nursery or victims) if chance.random() < 0.9 else sorted(victims)
+            with suppress(ProcessLookupError, IndexError):
+                os.kill(chance.choice(choice), signal.SIGKILL)
+            with suppress(WorkerDied):
+                family = call(pool, "family")
+        done.set()
+        for thread in threads:
+            thread.join(timeout=60)
+            assert not thread.is_alive()
+        assert call(pool, "add", 1) == 2
+    assert wrong == []
+
+
+@pytest.mark.kill
+def test_a_storm_of_kills_costs_jobs_but_never_the_pool() -> None:
+    before = descendants()
+    storm(20)
+    assert descendants() == before
+
+
+@pytest.mark.soak
+def test_a_long_storm_of_kills() -> None:
+    before = descendants()
+    storm(1000)
+    assert descendants() == before
