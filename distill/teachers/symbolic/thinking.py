@@ -318,7 +318,7 @@ class Thinking:
             sentences += self._from(block) + self._block(block)
         if top.named:
             sentences.append(self._say("outer.with", n=self._listed(list(top.named))))
-            if len(top.named) > 1:
+            if sum(bool(inner.group) for inner in top.named.values()) > 1:
                 sentences += self._maybe(0.8, "outer.with_why")
         if not sentences:
             names = self._code(", ".join(name for name, _ in top.items))
@@ -344,7 +344,7 @@ class Thinking:
             if block.operation == "UNION":
                 sentences += self._maybe(0.7, "outer.union_why")
         sentences += [sentence for one in block.where for sentence in self._outer_condition(one, block)]
-        if any(node.find(exp.Window) for _, node in block.items):
+        if any(node.find(exp.RowNumber) for _, node in block.items) and block is not self.facts.block:
             sentences.append(self._say("outer.window"))
         sentences += self._grouping(block)
         if block.distinct:
@@ -356,9 +356,12 @@ class Thinking:
     def _outer_condition(self, node: Expr, block: Block) -> list[str]:
         negated = isinstance(node, exp.Not)
         inner = node.this if negated else node
-        if isinstance(inner, exp.Exists):
+        about_graph = any(
+            block.nested[id(one)].matches() for one in inner.find_all(exp.Query) if id(one) in block.nested
+        )
+        if isinstance(inner, exp.Exists) and about_graph:
             return [self._say("outer.not_exists" if negated else "outer.exists")]
-        if isinstance(inner, exp.In) and inner.args.get("query") is not None:
+        if isinstance(inner, exp.In) and about_graph:
             return [self._say("outer.not_in" if negated else "outer.in")]
         said = self.voice.condition(node, block)
         return [self._say("outer.where", c=said, k=self._code(f"WHERE {code.expression(node)}"))]
@@ -370,7 +373,7 @@ class Thinking:
         counts = [one for _, node in block.items for one in node.find_all(exp.Count)]
         if any(isinstance(one.this, exp.Distinct) for one in counts):
             sentences.append(self._say("outer.count_distinct"))
-        elif any(isinstance(one.this, exp.Column) for one in counts):
+        elif {exp.Column, exp.Star} <= {type(one.this) for one in counts}:
             sentences.append(self._say("outer.count_null"))
         for condition in block.having:
             having = self._code(code.expression(condition))
@@ -419,6 +422,8 @@ class Thinking:
     def _checked_names(self) -> str:
         match = self.facts.matches[0]
         labels = [label for one in (*match.vertices, *match.edges) if one.stated for label in one.labels]
+        if not labels:
+            return self._say("checked.columns", n=str(len(self.facts.block.items)))
         return self._say("checked.names", g=self._code(match.graph.shown), l=self._listed(labels))
 
 
