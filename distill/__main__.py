@@ -1,4 +1,4 @@
-"""`python -m distill`: the same as the `distill` command. Imported by nobody; there so that a venv without scripts works."""
+"""`python -m distill`: the same as the `distill` command. Imported by nobody; for environments without scripts."""
 
 from distill.cli import main
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import yaml
 
 from distill import __version__, curate, export, plugins
@@ -24,6 +25,9 @@ from distill.strategies import Strategy
 BASE = ".base"
 """A file beside the ledger, never published: the directory on this machine where the recipe's relative paths start."""
 
+FACTS = ".facts.json"
+"""Beside it: what the last run told its report, so that `distill report` says the same."""
+
 
 def write_artifacts(
     ledger: LedgerView,
@@ -34,10 +38,12 @@ def write_artifacts(
     bad: Sequence[BadRecord] = (),
     facts: Mapping[str, Any],
 ) -> Result:
-    """Write all of it and return what `result` makes of the counts. Raises DiskFull; the older files then stay."""
-    run_dir = ledger.run_dir
-    resolved = recipe.resolved()
-    collector = Collector(required=[check.check_name for check in recipe.verify if check.required])
+    """Write all of it and return what `result` makes of the counts. Raises DiskFull; the older files then stay.
+
+    `facts` is what only the run itself knows, `teacher` (its identity) among it; the report is made again with them.
+    """
+    run_dir, resolved = ledger.run_dir, recipe.resolved()
+    collector = collector_for(recipe)
     rows = curate.view(ledger.settled(strategy.trace), recipe.curate, accept=recipe.samples.accept)
     counts = export.write_dataset(run_dir, rows, malformed=bad, on_row=collector.add)
     export.write_text(run_dir / "recipe.yaml", yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False))
@@ -46,8 +52,20 @@ def write_artifacts(
     export.write_card(run_dir, counts, recipe=resolved, teacher=str(facts.get("teacher", "")), command=command)
     done = result(counts)
     told = {"command": command, "distill": __version__, "recipe digest": recipe.digest, **facts}
+    export.write_text(run_dir / FACTS, orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
     write_report(run_dir / "report.html", collector, recipe=resolved, result=done, facts=told)
     return done
+
+
+def collector_for(recipe: Recipe, *, full: bool = False) -> Collector:
+    """What gathers the report of a run with this recipe."""
+    return Collector(required=[check.check_name for check in recipe.verify if check.required], full=full)
+
+
+def facts_of(run_dir: Path) -> dict[str, Any]:
+    """What the last run in this directory told its report; empty when there is none."""
+    path = run_dir / FACTS
+    return dict(orjson.loads(path.read_bytes())) if path.is_file() else {}
 
 
 def recipe_of(run_dir: Path) -> Recipe:

@@ -71,6 +71,7 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     progress: Progress = field(default_factory=Progress)
     bad: list[BadRecord] = field(default_factory=list)
+    source_rows: int = 0
     bad_rows: int = 0
     repeated: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -88,6 +89,7 @@ class Run:
         position = 0
         async with self._lives() as start:
             async for item in _in_batches(items):
+                self.source_rows += 1
                 if isinstance(item.row, BadRecord):
                     self._bad_row(item.row, item)
                 elif not self.ledger.admit(item.row.id):
@@ -259,6 +261,7 @@ class Run:
             usage=self.ask.usage,
             seconds=time.monotonic() - self.started,
             stopped_by=self.stopped_by,
+            source_rows=self.source_rows,
             bad_rows=self.bad_rows,
         )
 

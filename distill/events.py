@@ -97,8 +97,10 @@ class Result:
     seconds: float
     stopped_by: str | None = None
     """None when the source was read to its end; else the limit, `interrupt`, `disk` …"""
+    source_rows: int = 0
+    """Rows read from the source, before rephrasing; not in the JSON form, like the next."""
     bad_rows: int = 0
-    """Malformed rows of the source that were left out; not in the JSON form."""
+    """How many of them were malformed and left out."""
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON form, `format` 1."""

@@ -6,6 +6,7 @@ plug-ins to check their options, never code of the user's.
 Design reason: what was written and what it means are both kept, so a secret can be used without ever being serialised.
 """
 
+import functools
 import hashlib
 import os
 import re
@@ -314,8 +315,9 @@ def load_recipe(
     document, path = _open(recipe)
     for key, value in (set or {}).items():
         located.assign(document, key, value, flag=f"--set {key}={value}")
+    named = _named_secrets(document)
     written = document.data
-    filled, used, unset = _fill(document, os.environ if env is None else env)
+    filled, used, unset = _fill(document, {**(os.environ if env is None else env), **named})
     problems = [*document.problems, *_validate(document, filled, unset), *_plugin_problems(document, filled)]
     if problems:
         in_order = sorted(problems, key=lambda one: (not one.line, one.line, one.column))
@@ -436,6 +438,24 @@ def _fill(document: Document, env: Mapping[str, str]) -> tuple[dict[str, Any], d
                 unset.setdefault(place, name)
     filled: dict[str, Any] = _replaced(document.data, used)
     return filled, used, unset
+
+
+_SECRET_KEY = re.compile(r"(?:^|_)(?:api_?key|token|secret|password)$", re.IGNORECASE)
+
+
+def _named_secrets(document: Document) -> dict[str, str]:
+    """Give every key or password that stands in the recipe itself a `${NAME}`, and return the values by name.
+
+    What is written anywhere is then the name, as it is for a value from the environment.
+    """
+    found: dict[str, str] = {}
+    for place, text in list(located.texts(document.data)):
+        if place and _SECRET_KEY.search(str(place[-1])) and text and not _VARIABLE.search(text):
+            name = re.sub(r"\W", "_", "_".join(map(str, place))).upper()
+            found[name] = text
+            inside: Any = functools.reduce(lambda data, key: data[key], place[:-1], document.data)
+            inside[place[-1]] = f"${{{name}}}"
+    return found
 
 
 def _replaced(data: Any, used: Mapping[str, str]) -> Any:

@@ -146,7 +146,8 @@ BUILT_IN = {
 
 def is_user_code(spec: str) -> bool:
     """Whether resolving `spec` imports code that did not ship with this distribution."""
-    return ":" in spec and spec.partition(":")[0].split(".")[0] not in ("verify", "distill", "train")
+    module = spec.rpartition(":")[0]
+    return module.endswith(".py") or (bool(module) and module.split(".")[0] not in ("verify", "distill", "train"))
 
 
 def resolve(spec: str, *, base: Path | None = None) -> Any:

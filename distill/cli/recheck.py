@@ -55,7 +55,7 @@ def recheck(current: Session, run: str, recipe: str | None, set: tuple[str, ...]
         current.detail(f"    {row}  {what}")
     if not flips:
         current.answer("  nothing flipped")
-    return exit_code(result, min_kept=chosen.limits.min_kept)
+    return exit_code(result, chosen.limits)
 
 
 def _recipe(current: Session, run: Path, recipe: str | None, set: tuple[str, ...]) -> "Recipe":

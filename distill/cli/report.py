@@ -6,7 +6,7 @@ Design reason: a run writes its report at its end; this is for another place, fo
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,14 +31,14 @@ distill report last --full              with every row in it, uncut
 @session
 def report(current: Session, run: str, output: Path | None, full: bool) -> None:
     """Write one self-contained HTML file about RUN: what was kept and why not, lengths, rows to read."""
-    from distill import __version__, curate
-    from distill.artifacts import recipe_of, strategy_of
+    from distill import curate
+    from distill.artifacts import collector_for, facts_of, recipe_of, strategy_of
     from distill.ledger import LedgerView
-    from distill.report import Collector, write_report
+    from distill.report import write_report
 
     directory = find_run(run)
     recipe = recipe_of(directory)
-    collector = Collector(required=[one.check_name for one in recipe.verify if one.required], full=full)
+    collector = collector_for(recipe, full=full)
     outcomes: Counter[str] = Counter()
     with LedgerView.open(directory) as view:
         for one in curate.view(view.settled(strategy_of(recipe).trace), recipe.curate, accept=recipe.samples.accept):
@@ -46,8 +46,7 @@ def report(current: Session, run: str, output: Path | None, full: bool) -> None:
             outcomes["kept" if one.split else "failed" if one.settled.outcome == "failed" else "dropped"] += 1
         result = _result(view, outcomes)
     path = output or directory / "report.html"
-    facts: dict[str, Any] = {"distill": __version__, "recipe digest": recipe.digest}
-    size = write_report(path, collector, recipe=recipe.resolved(), result=result, facts=facts)
+    size = write_report(path, collector, recipe=recipe.resolved(), result=result, facts=facts_of(directory))
     current.object({"report": str(path), "bytes": size})
     current.answer(f"{path}   {size / 1e3:,.0f} KB")
 

@@ -24,7 +24,7 @@ from distill.errors import DistillError, UsageError
 if TYPE_CHECKING:
     from distill.display import Display, Mode
     from distill.events import Result
-    from distill.recipe import Recipe
+    from distill.recipe import Limits, Recipe
 
 _EXAMPLES = """
 distill run graph_sql                           the shipped recipe: no key, no GPU
@@ -236,20 +236,32 @@ async def _refuse_broken_verifiers(recipe: "Recipe", *, say: Callable[[str], Non
 def _close(current: Session, recipe: "Recipe", result: "Result") -> int:
     from distill.display import closing
 
-    code = exit_code(result, min_kept=recipe.limits.min_kept)
     current.object(result.to_json())
     if current.verbosity >= 0:
-        current.answer(closing(result, resume=current.same_command))
-    if code == 1:
-        current.note(
-            f"kept {result.kept} of {result.rows}, below `limits.min_kept: {recipe.limits.min_kept:g}`; "
-            "why: distill show last --dropped"
-        )
-    return code
+        said = closing(result, resume=current.same_command)
+        if not current.json:
+            current.answer(said)
+        elif result.stopped_by is not None:
+            current.note(said)
+    for complaint in complaints(result, recipe.limits):
+        current.note(complaint)
+    return exit_code(result, recipe.limits)
 
 
-def exit_code(result: "Result", *, min_kept: float) -> int:
+def complaints(result: "Result", limits: "Limits") -> list[str]:
+    """Why a finished run is below what its recipe accepts; empty when it is not."""
+    found = []
+    if result.kept < limits.min_kept * result.rows or not result.rows:
+        kept = f"kept {result.kept} of {result.rows}"
+        found.append(f"{kept}, below `limits.min_kept: {limits.min_kept:g}`; why: distill show last --dropped")
+    if result.bad_rows > limits.bad_rows * result.source_rows:
+        bad = f"{result.bad_rows} of {result.source_rows} source rows are malformed"
+        found.append(f"{bad}, above `limits.bad_rows: {limits.bad_rows:g}`; which: distill show last --dropped")
+    return found
+
+
+def exit_code(result: "Result", limits: "Limits") -> int:
     """What a run's process ends with."""
     if result.stopped_by is not None:
         return 130 if result.stopped_by == "interrupt" else 4
-    return 1 if result.kept < min_kept * result.rows or not result.rows else 0
+    return 1 if complaints(result, limits) else 0

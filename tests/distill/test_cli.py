@@ -322,6 +322,16 @@ def test_tolerance_for_malformed_rows(distill: Distill, tmp_path: Path) -> None:
     assert "source: not JSON" in distill("show", "last", "--dropped").out
 
 
+def test_more_malformed_rows_than_tolerated_is_exit_code_1(distill: Distill, tmp_path: Path) -> None:
+    recipe = sums(tmp_path, rows=40)
+    with (tmp_path / "sums.jsonl").open("a") as file:
+        file.write("{not json\n" * 4)
+    said = distill("run", recipe)
+    assert said.code == 1
+    assert "4 of 44 source rows are malformed, above `limits.bad_rows: 0.05`" in said.err
+    assert distill("run", recipe, "--set", "limits.bad_rows=0.1").code == 0
+
+
 def test_a_source_that_cannot_be_read_is_the_error_form(distill: Distill, tmp_path: Path) -> None:
     said = distill("run", sums(tmp_path), "--set", "source.path=nowhere.jsonl")
     assert said.code == 2

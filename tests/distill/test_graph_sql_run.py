@@ -139,9 +139,10 @@ def test_a_wrong_query_of_the_teacher_is_rejected_with_the_evidence(tmp_path: Pa
     assert rejected["verdicts"]["graph_sql"]["evidence"]
 
 
-def test_a_planted_key_is_nowhere_in_the_run_directory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", ["${PLANTED_KEY}", "sk-planted-secret"])
+def test_a_planted_key_is_nowhere_in_the_run_directory(tmp_path: Path, written: str) -> None:
     with Loopback(scripted) as server:
-        result = endpoint_run(tmp_path, server.url)
+        result = endpoint_run(tmp_path, server.url, **{"teacher.api_key": written})
         assert all(call.headers["Authorization"] == "Bearer sk-planted-secret" for call in server.calls)
     for file in result.run_dir.rglob("*"):
         if file.is_file():

@@ -11,7 +11,7 @@ from .errors import GraphBindingError, GraphCannotRun, GraphRunError, GraphSqlEr
 from .verifier import graph_sql
 
 if TYPE_CHECKING:
-    from .database import Database
+    from .database import Database as Database
 
 __all__ = [
     "GraphBindingError",
