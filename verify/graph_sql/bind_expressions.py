@@ -151,7 +151,9 @@ class _Checker:
 
     def check(self, node: Expr, aggregate: Expr | None = None) -> None:
         name = function_name(node)
-        if name:
+        if isinstance(node, exp.Query):
+            self.bound.cannot_run = "a subquery inside GRAPH_TABLE is not executed here"
+        elif name:
             self._function(node, name, aggregate)
         elif isinstance(node, exp.Column):
             self._column(node, aggregate)

@@ -72,8 +72,8 @@ def _neighbours(literal: exp.Literal) -> Iterator[Any]:
         try:
             day = datetime.date.fromisoformat(text)
         except ValueError:
-            yield text.replace("%", "").replace("_", "a")
-            yield text.replace("%", "x") + "x"
+            plain = text.replace("%", "").replace("_", "a")
+            yield from (plain, f"{plain}x", f"x{plain}", plain.swapcase())
         else:
             yield from (day, day - datetime.timedelta(days=1), day + datetime.timedelta(days=1))
         return

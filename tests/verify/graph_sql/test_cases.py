@@ -10,6 +10,8 @@ the inside of `SELECT * FROM GRAPH_TABLE (g MATCH … )`. What may follow `=>`:
     rows, then lines `| a | b`      the bag of rows; NULL is written as -
     ordered rows                    the rows in this order
     same, then another query        both return the same bag of rows, and at least one
+    equal, then another query       `compare` calls them equal, on the script's rows and on generated ones
+    differs, then another query     `compare` tells them apart
 
 Lines `@dialect name` and `@database file` hold until the next one. `#` begins a comment.
 """
@@ -26,6 +28,7 @@ import pytest
 
 from verify.graph_sql import GraphCannotRun, GraphSqlError, load
 
+PAIRS = ("same", "equal", "differs")
 CASES = Path(__file__).parent / "cases"
 
 
@@ -57,7 +60,7 @@ def read_cases(path: Path) -> list[GoldenCase]:
             query, collecting = [], True
         elif not line.strip():
             collecting = False
-        elif collecting and (line.startswith("|") or cases[-1].verdict == "same"):
+        elif collecting and (line.startswith("|") or cases[-1].verdict in PAIRS):
             cases[-1].rest.append(line)
         else:
             collecting = False
@@ -108,6 +111,9 @@ def test_case(case: GoldenCase) -> None:
     elif kind == "same":
         other = whole("\n".join(case.rest))
         assert Counter(db.query(query).rows) == Counter(db.query(other).rows) != Counter()
+    elif kind in ("equal", "differs"):
+        compared = db.compare(query, whole("\n".join(case.rest)))
+        assert compared.verdict == kind, compared
     else:
         check_rows(db, query, kind, case.rest)
 
