@@ -6,7 +6,6 @@ plug-ins to check their options, never code of the user's.
 Design reason: what was written and what it means are both kept, so a secret can be used without ever being serialised.
 """
 
-import functools
 import hashlib
 import os
 import re
@@ -453,7 +452,9 @@ def _named_secrets(document: Document) -> dict[str, str]:
         if place and _SECRET_KEY.search(str(place[-1])) and text and not _VARIABLE.search(text):
             name = re.sub(r"\W", "_", "_".join(map(str, place))).upper()
             found[name] = text
-            inside: Any = functools.reduce(lambda data, key: data[key], place[:-1], document.data)
+            inside: Any = document.data
+            for key in place[:-1]:
+                inside = inside[key]
             inside[place[-1]] = f"${{{name}}}"
     return found
 
