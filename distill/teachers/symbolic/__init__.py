@@ -6,6 +6,6 @@ rules and says so; it is no imitation of a language model. `facts` says what a q
 `chinese`) words its parts, `questions` and `thinking` put texts together, `wording/` holds the sentences.
 """
 
-from .teacher import SymbolicTeacher
+from distill.teachers.symbolic.teacher import SymbolicTeacher
 
 __all__ = ["SymbolicTeacher"]

@@ -8,8 +8,8 @@ go; without it they follow in parentheses, since "第一个余额大于 5 的账
 import re
 from collections.abc import Sequence
 
-from .facts import Element, Hop, Match
-from .voice import Voice
+from distill.teachers.symbolic.facts import Element, Hop, Match
+from distill.teachers.symbolic.voice import Voice
 
 _FULL = "，。；：！？、（）"
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from distill.teachers.symbolic.facts import Element, Hop, Match, fold
 from verify.graph_sql.tree import Expr, GraphTable, Query
 from verify.graph_sql.write import write_table
-
-from .facts import Element, Hop, Match, fold
 
 _ARROWS: dict[str, tuple[str, str]] = {"right": ("-[", "]->"), "left": ("<-[", "]-"), "any": ("-[", "]-")}
 
@@ -145,3 +144,14 @@ def _with_tables(line: str, tables: dict[str, GraphTable]) -> str:
         if placeholder in line:
             line = line.replace(placeholder, write_table(table))
     return line.replace("\n", f"\n{indent}")
+
+
+def conjunction(conditions: Sequence[Expr]) -> str:
+    """Conditions joined by AND, alternatives in parentheses."""
+    several = len(conditions) > 1
+    parts = [expression(one) for one in conditions]
+    wrapped = [
+        f"({text})" if several and isinstance(one, exp.Or) else text
+        for one, text in zip(conditions, parts, strict=True)
+    ]
+    return " AND ".join(wrapped)

@@ -7,9 +7,9 @@ Design reason: only what cannot be said by a phrase table is code.
 import re
 from collections.abc import Sequence
 
-from .facts import Element, Hop, Match
-from .lexicon import Noun
-from .voice import Voice
+from distill.teachers.symbolic.facts import Element, Hop, Match
+from distill.teachers.symbolic.lexicon import Noun
+from distill.teachers.symbolic.voice import Voice
 
 
 class English(Voice):

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from distill.teachers.symbolic.facts import Block, Element, InnerRef, NamedRef, PropertyRef, Scope, function_name
+from distill.teachers.symbolic.naming import Naming
 from verify.graph_sql.tree import Expr
-
-from .facts import Block, Element, InnerRef, NamedRef, PropertyRef, Scope, function_name
-from .naming import Naming
 
 _COMPARISONS: dict[type[Expr], str] = {
     exp.EQ: "eq",

@@ -6,7 +6,7 @@ Design reason: everything that is hard about a query is decided once, by `readin
 only choose words and cannot disagree about what a query means.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -292,3 +292,48 @@ def conjuncts(condition: Expr | None) -> list[Expr]:
 def function_name(node: Expr) -> str:
     """The upper-case name of an element function or predicate; empty for anything else."""
     return str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
+
+
+# ---------------------------------------------------------------- looking at a match
+
+
+def by_label(elements: Sequence[Element]) -> list[list[Element]]:
+    """Elements grouped by their labels, in order of first appearance."""
+    groups: dict[tuple[str, ...], list[Element]] = {}
+    for element in elements:
+        groups.setdefault(element.labels, []).append(element)
+    return list(groups.values())
+
+
+def used_properties(match: Match) -> dict[Element, list[str]]:
+    """The properties that a match reads of each element, in order of first use."""
+    found: dict[Element, list[str]] = {}
+    for node in [*match.outputs.values(), *match.conditions()]:
+        for column in node.find_all(exp.Column):
+            ref = match.look_up(column)
+            if isinstance(ref, PropertyRef) and ref.name not in found.setdefault(ref.element, []):
+                found[ref.element].append(ref.name)
+    return found
+
+
+def end_labels(edge: Element, match: Match, side: str) -> list[str]:
+    """The first labels of the vertex tables at the `source` or `destination` of an edge."""
+    ends = [getattr(one, side) for one in edge.tables]
+    return first_labels([match.graph.vertices[end.vertex] for end in ends if end is not None])
+
+
+def first_labels(tables: Sequence[ElementTable]) -> list[str]:
+    """The label of each table that was declared first."""
+    return [next(iter(one.labels.values())).shown for one in tables if one.labels]
+
+
+def shared_between_paths(match: Match) -> list[str]:
+    """Variables that occur on both sides of a break between paths."""
+    found: list[str] = []
+    for index in range(1, len(match.hops)):
+        if match.hops[index - 1].right is match.hops[index].left:
+            continue
+        before = {end for hop in match.hops[:index] for end in (hop.left, hop.right)}
+        after = [end for hop in match.hops[index:] for end in (hop.left, hop.right)]
+        found += [end.variable for end in after if end in before and end.variable and end.variable not in found]
+    return found

@@ -11,11 +11,10 @@ from typing import Literal
 
 from sqlglot import exp
 
+from distill.teachers.symbolic.facts import Element, Hop, Match
+from distill.teachers.symbolic.lexicon import Noun
+from distill.teachers.symbolic.speech import Speech
 from verify.graph_sql.tree import Expr
-
-from .facts import Element, Hop, Match
-from .lexicon import Noun
-from .speech import Speech
 
 Scheme = Literal["roles", "letters", "ordinals"]
 

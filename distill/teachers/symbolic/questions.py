@@ -5,10 +5,10 @@ Design reason: a question is built from the query's facts alone, so it can be wr
 for something else; templates only decide the register (terse, polite, business, a task).
 """
 
-from .facts import Block, Source
-from .naming import Scheme
-from .voice import Voice
-from .wording import fill, table
+from distill.teachers.symbolic.facts import Block, Source
+from distill.teachers.symbolic.naming import Scheme
+from distill.teachers.symbolic.voice import Voice
+from distill.teachers.symbolic.wording import fill, table
 
 SCHEMES: tuple[Scheme, ...] = ("roles", "letters", "ordinals")
 

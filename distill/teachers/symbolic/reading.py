@@ -9,12 +9,24 @@ from typing import Literal
 
 from sqlglot import exp
 
+from distill.teachers.symbolic.facts import (
+    Block,
+    Element,
+    Facts,
+    Hop,
+    Kind,
+    Match,
+    Part,
+    PropertyRef,
+    Scope,
+    Source,
+    conjuncts,
+    fold,
+)
 from verify.graph_sql.bind import Bound, Variable, bind_query, label_names
 from verify.graph_sql.catalog import Catalog, ElementTable
 from verify.graph_sql.parse import parse_query
 from verify.graph_sql.tree import Edge, Expr, ParenPath, Term, Vertex
-
-from .facts import Block, Element, Facts, Hop, Kind, Match, Part, PropertyRef, Scope, Source, conjuncts, fold
 
 
 def read_facts(sql: str, catalog: Catalog) -> Facts:

@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
+from distill.teachers.symbolic.facts import Block, Element, Facts, Hop, Match
+from distill.teachers.symbolic.lexicon import EdgeWords, Language, Lexicon, Noun
+from distill.teachers.symbolic.wording import fill, table
 from verify.graph_sql.tree import Expr
-
-from .facts import Block, Element, Facts, Hop, Match
-from .lexicon import EdgeWords, Language, Lexicon, Noun
-from .wording import fill, table
 
 
 class Speech:

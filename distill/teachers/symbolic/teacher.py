@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, cast
 
 from distill.records import Reply, Request, Row, Usage
 from distill.teachers import AttemptFailed
+from distill.teachers.symbolic.lexicon import Language, load_lexicon
 from verify.contract import ContractError, fill_path
 from verify.think import language
 
-from .lexicon import Language, load_lexicon
-
 if TYPE_CHECKING:
+    from distill.teachers.symbolic.facts import Facts
+    from distill.teachers.symbolic.voice import Voice
     from verify.graph_sql.catalog import Catalog
-
-    from .facts import Facts
-    from .voice import Voice
 
 VERSION = 1
 """Part of the identity: raised whenever the texts change."""
@@ -99,8 +97,8 @@ class SymbolicTeacher:
         return fill_path(self._template, row.meta, base=self.base)
 
     def _voice(self, facts: "Facts", row: Row, said: Language, stream: str) -> "Voice":
-        from .chinese import Chinese
-        from .english import English
+        from distill.teachers.symbolic.chinese import Chinese
+        from distill.teachers.symbolic.english import English
 
         rng = random.Random(f"{self._seed}:{row.id}:{said}:{stream}")
         graph = facts.matches[0].graph.shown if facts.matches else ""
@@ -119,7 +117,7 @@ class SymbolicTeacher:
         return texts[sample]
 
     def _another(self, row: Row, said: Language, facts: "Facts", texts: list[str]) -> str:
-        from .questions import Questions
+        from distill.teachers.symbolic.questions import Questions
 
         start = int(hashlib.blake2b(row.id.encode(), digest_size=2).hexdigest(), 16)
         text = ""
@@ -131,8 +129,8 @@ class SymbolicTeacher:
         return text
 
     def _explain(self, row: Row, sample: int, facts: "Facts") -> tuple[str, str]:
-        from .code import statement
-        from .thinking import Thinking
+        from distill.teachers.symbolic.code import statement
+        from distill.teachers.symbolic.thinking import Thinking
 
         voice = self._voice(facts, row, _language(row), f"explain:{sample}")
         return Thinking(facts, voice).write(), f"```sql\n{statement(facts.query)}\n```"
@@ -145,7 +143,7 @@ def _language(row: Row) -> Language:
 
 @lru_cache(maxsize=2048)
 def _read(sql: str, path: str, stamp: int) -> "Facts":
-    from .reading import read_facts
+    from distill.teachers.symbolic.reading import read_facts
 
     return read_facts(sql, _catalog(path, stamp))
 

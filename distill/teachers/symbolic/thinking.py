@@ -11,14 +11,24 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from verify.graph_sql.catalog import ElementTable
+from distill.teachers.symbolic import code
+from distill.teachers.symbolic.facts import (
+    Block,
+    Element,
+    Facts,
+    Hop,
+    Match,
+    by_label,
+    end_labels,
+    first_labels,
+    function_name,
+    shared_between_paths,
+    used_properties,
+)
+from distill.teachers.symbolic.questions import SCHEMES, Questions
+from distill.teachers.symbolic.voice import Voice
+from distill.teachers.symbolic.wording import fill, table
 from verify.graph_sql.tree import Expr
-
-from . import code
-from .facts import Block, Element, Facts, Hop, Match, PropertyRef, function_name
-from .questions import SCHEMES, Questions
-from .voice import Voice
-from .wording import fill, table
 
 
 @dataclass(slots=True)
@@ -101,9 +111,9 @@ class Thinking:
                 yield from (lead + schema, self._way(match, filtering=True) + columns)
 
     def _schema(self, match: Match) -> list[str]:
-        used = _used_properties(match)
-        parts = [self._vertex_words(group, match, used) for group in _by_label(match.vertices)]
-        parts += [self._edge_words(group, match, used) for group in _by_label(match.edges)]
+        used = used_properties(match)
+        parts = [self._vertex_words(group, match, used) for group in by_label(match.vertices)]
+        parts += [self._edge_words(group, match, used) for group in by_label(match.edges)]
         graph = self._code(match.graph.shown)
         link = "；" if self.voice.language == "zh" else "; "
         if not any(parts):
@@ -126,7 +136,7 @@ class Thinking:
             return ""
         if not edge.stated:
             return self._say("schema.edge_free", l=self._listed(edge.labels, last="or"))
-        ends = [_end_labels(edge, match, side) for side in ("source", "destination")]
+        ends = [end_labels(edge, match, side) for side in ("source", "destination")]
         slots = dict(zip("st", (self._listed(one, last="or") for one in ends), strict=True))
         label = self._listed(edge.labels, last="or")
         return self._say("schema.edge", l=label, **slots) + self._with_properties("schema.edge_with", group, used)
@@ -142,7 +152,7 @@ class Thinking:
         for element in (*match.vertices, *match.edges):
             if len(element.tables) < 2 or len(element.labels) != 1 or not element.stated:
                 continue
-            ends = _end_labels(element, match, "source") if element.kind == "edge" else _first_labels(element.tables)
+            ends = end_labels(element, match, "source") if element.kind == "edge" else first_labels(element.tables)
             if len(set(ends)) > 1:
                 key = "schema.shared_edge" if element.kind == "edge" else "schema.shared"
                 return self._maybe(0.5, key, l=self._code(element.labels[0]), t=self._listed(ends))
@@ -157,7 +167,7 @@ class Thinking:
             return alone + (self._filters(match) if filtering else [])
         sentences: list[str] = []
         seen: list[Element] = []
-        shared = _shared_between_paths(match)
+        shared = shared_between_paths(match)
         for index, hop in enumerate(match.hops):
             joined = index == 0 or match.hops[index - 1].right is hop.left
             if not joined and match.paths > 1:
@@ -238,7 +248,7 @@ class Thinking:
             if asking:
                 sentences += self._maybe(0.6, "columns.predicate", k=self._code(code.expression(asking[0])))
         if match.once:
-            sentences.append(self._say("filter.once", k=self._code(f"WHERE {_conjunction(match.symmetry)}")))
+            sentences.append(self._say("filter.once", k=self._code(f"WHERE {code.conjunction(match.symmetry)}")))
         return sentences
 
     def _own_filter(self, element: Element, match: Match) -> list[str]:
@@ -262,7 +272,7 @@ class Thinking:
         with voice.by_variable(shown), voice.inside(match):
             said = [voice.condition(one, match, about=about) for one in conditions]
         text = voice.statement(voice.listing(said)) if about is not None else voice.listing(said)
-        return self._say(f"filter.{key}", c=text, k=self._code(f"WHERE {_conjunction(conditions)}"))
+        return self._say(f"filter.{key}", c=text, k=self._code(f"WHERE {code.conjunction(conditions)}"))
 
     def _about_nulls(self, element: Element) -> list[str]:
         if any(isinstance(one, exp.Is) for condition in element.inline for one in condition.find_all(exp.Is)):
@@ -425,56 +435,6 @@ class Thinking:
         if not labels:
             return self._say("checked.columns", n=str(len(self.facts.block.items)))
         return self._say("checked.names", g=self._code(match.graph.shown), l=self._listed(labels))
-
-
-def _by_label(elements: Sequence[Element]) -> list[list[Element]]:
-    """Elements grouped by their labels, in order of first appearance."""
-    groups: dict[tuple[str, ...], list[Element]] = {}
-    for element in elements:
-        groups.setdefault(element.labels, []).append(element)
-    return list(groups.values())
-
-
-def _used_properties(match: Match) -> dict[Element, list[str]]:
-    """The properties that a match reads of each element, in order of first use."""
-    found: dict[Element, list[str]] = {}
-    for node in [*match.outputs.values(), *match.conditions()]:
-        for column in node.find_all(exp.Column):
-            ref = match.look_up(column)
-            if isinstance(ref, PropertyRef) and ref.name not in found.setdefault(ref.element, []):
-                found[ref.element].append(ref.name)
-    return found
-
-
-def _end_labels(edge: Element, match: Match, side: str) -> list[str]:
-    ends = [getattr(one, side) for one in edge.tables]
-    return _first_labels([match.graph.vertices[end.vertex] for end in ends if end is not None])
-
-
-def _first_labels(tables: Sequence[ElementTable]) -> list[str]:
-    return [next(iter(one.labels.values())).shown for one in tables if one.labels]
-
-
-def _shared_between_paths(match: Match) -> list[str]:
-    """Variables that occur on both sides of a break between paths."""
-    found: list[str] = []
-    for index in range(1, len(match.hops)):
-        if match.hops[index - 1].right is match.hops[index].left:
-            continue
-        before = {end for hop in match.hops[:index] for end in (hop.left, hop.right)}
-        after = [end for hop in match.hops[index:] for end in (hop.left, hop.right)]
-        found += [end.variable for end in after if end in before and end.variable and end.variable not in found]
-    return found
-
-
-def _conjunction(conditions: Sequence[Expr]) -> str:
-    several = len(conditions) > 1
-    parts = [code.expression(one) for one in conditions]
-    wrapped = [
-        f"({text})" if several and isinstance(one, exp.Or) else text
-        for one, text in zip(conditions, parts, strict=True)
-    ]
-    return " AND ".join(wrapped)
 
 
 def _names(nodes: Sequence[Expr]) -> list[str]:

@@ -6,12 +6,11 @@ Design reason: see `speech`; this is the top layer, with what the writers of tex
 
 from collections.abc import Callable, Iterable, Sequence
 
+from distill.teachers.symbolic.expressions import Expressions
+from distill.teachers.symbolic.facts import Block, Element, Hop, Match, Scope, Source
+from distill.teachers.symbolic.lexicon import EdgeWords
+from distill.teachers.symbolic.wording import fill, table
 from verify.graph_sql.tree import Expr
-
-from .expressions import Expressions
-from .facts import Block, Element, Hop, Match, Scope, Source
-from .lexicon import EdgeWords
-from .wording import fill, table
 
 
 class Voice(Expressions):
