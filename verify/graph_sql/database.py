@@ -22,7 +22,7 @@ from .catalog import Catalog, ElementTable, Graph, Property, Table, describe
 from .ddl import Script, parse_script
 from .dialects import DIALECTS
 from .errors import GraphBindingError, GraphCannotRun, GraphRunError, GraphSqlError, GraphSyntaxError, Place, place
-from .lower import Types, lower_table
+from .lower import Types, lower_empty, lower_table
 from .lower_expressions import quote
 from .outer import check_bare_limits, check_tables, lower_outer
 from .parse import parse_query
@@ -111,9 +111,16 @@ class Database:
     def check(self, sql: str) -> None:
         """Parse and bind, run nothing; raises GraphSyntaxError or GraphBindingError."""
         try:
-            prepared = self._prepare(sql)
-            self._connection.execute(f"PREPARE checked AS {prepared.sql}")
+            query = parse_query(sql, dialect=self.dialect)
+            bounds = self._bind(query)
+            if any(bound.cannot_run for bound in bounds):
+                return
+            # DuckDB binds the query around patterns without rows, which is all there is left to check
+            bodies = [lower_empty(bound, self.types) for bound in bounds]
+            self._connection.execute(f"PREPARE checked AS {lower_outer(query, bounds, bodies)}")
             self._connection.execute("DEALLOCATE checked")
+        except RecursionError:
+            raise GraphSyntaxError("the query is nested too deeply") from None
         except GraphCannotRun:
             return
         except duckdb.Error as error:
@@ -187,10 +194,14 @@ class Database:
     def _prepare_now(self, sql: str) -> Prepared:
         return self._lower(parse_query(sql, dialect=self.dialect))
 
-    def _lower(self, query: Query) -> Prepared:
+    def _bind(self, query: Query) -> list[Bound]:
         check_bare_limits(query)
         bounds = bind_query(query, self.catalog)
         check_tables(query, self.catalog)
+        return bounds
+
+    def _lower(self, query: Query) -> Prepared:
+        bounds = self._bind(query)
         blocked = next((bound.cannot_run for bound in bounds if bound.cannot_run), "")
         if blocked:
             raise GraphCannotRun(blocked)

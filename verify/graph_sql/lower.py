@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .bind import Bound
+from .bind_expressions import conditions
 from .catalog import ElementTable, End
 from .expand import Assignment, Slot, Use, assignments
 from .lower_expressions import Scope, alias_of, lower_expression, quote, render
@@ -22,15 +23,16 @@ def lower_table(bound: Bound, types: Types) -> str:
     """The SELECT that has the rows and columns of a bound GRAPH_TABLE; raises GraphCannotRun."""
     selects = [select for one in assignments(bound) for select in _Flat(one, types).selects()]
     if not selects:
-        return _nothing(bound, types)
+        return lower_empty(bound, types)
     return " UNION ALL ".join(selects)
 
 
-def _nothing(bound: Bound, types: Types) -> str:
-    """No combination of tables fits: the right columns and types without a row."""
+def lower_empty(bound: Bound, types: Types) -> str:
+    """The right columns with the right types and no row: for a pattern that fits nothing, and to check the rest."""
     scope = Scope(bound, types)
+    tests = [render(lower_expression(one.expression, scope)) for one in conditions(bound)]
     columns = [f"{render(lower_expression(one.expression, scope))} AS {_alias(one.name)}" for one in bound.columns]
-    return f"SELECT {', '.join(columns)} WHERE FALSE"
+    return f"SELECT {', '.join(columns)} WHERE {' AND '.join(['FALSE', *(f'({one})' for one in tests)])}"
 
 
 def _alias(name: Name) -> str:
