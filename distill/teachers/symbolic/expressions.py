@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from distill.teachers.symbolic.facts import Block, Element, InnerRef, NamedRef, PropertyRef, Scope, function_name
+from distill.teachers.symbolic.facts import Block, Element, InnerRef, NamedRef, PropertyRef, Scope, fold, function_name
 from distill.teachers.symbolic.naming import Naming
 from verify.graph_sql.tree import Expr
 
@@ -200,6 +200,22 @@ class Expressions(Naming):
             ref = scope.look_up(inner) if isinstance(inner, exp.Column) else None
         return ref if isinstance(ref, PropertyRef) else None
 
+    def identify(self, *sides: tuple[Expr, Scope]) -> bool:
+        """Call a matched vertex by the name of the table row whose key it equals; False where that is not so."""
+        refs = [ref for ref in (self._property(node, scope) for node, scope in sides) if ref is not None]
+        rows = [ref for ref in refs if ref.element.kind == "row"]
+        found = [ref for ref in refs if ref.element.kind == "vertex" and not ref.element.group]
+        if len(rows) != 1 or len(found) != 1:
+            return False
+        row, vertex = rows[0], found[0]
+        tables = {fold(table.table) for table in vertex.element.tables}
+        keys = all(self.lexicon.naming(ref.name) == "key" for ref in refs)
+        if not keys or tables != {fold(row.element.labels[0])} or vertex.element.conditions:
+            return False
+        self.names[vertex.element] = self.first_names[vertex.element] = self.name(row.element)
+        self.said.add(vertex.element)
+        return True
+
     # ------------------------------------------------ conditions
 
     def condition(self, node: Expr, scope: Scope, *, about: Element | None = None) -> str:
@@ -217,11 +233,14 @@ class Expressions(Naming):
         key, slots = self._simple(node, scope, about)
         return self.say(f"own.{key}", **slots)
 
-    def _in_case(self, subject: str, block: Block) -> tuple[str, dict[str, str]]:
-        """Membership in what a plain match gives: a case whose output equals the subject."""
+    def _in_case(self, node: exp.In, subject: str, scope: Scope) -> tuple[str, dict[str, str]]:
+        """Membership in what a plain match gives: a case whose output equals the subject, or in which it takes part."""
+        block = self._nested(node, scope)
         match = block.match
         if match is None or block.group or block.distinct or block.fetch or block.where or len(block.items) != 1:
             return "in_query", {"a": subject, "b": self.block(block)}
+        if self.identify((node.this, scope), (block.items[0][1], block)):
+            return "exists", {"a": self.situation(match)}
         situation = self.situation(match)
         return "in_case", {"a": subject, "o": self.value(block.items[0][1], block), "c": situation}
 
@@ -282,7 +301,7 @@ class Expressions(Naming):
             return "between", {"a": subject, **dict(zip("bc", ends, strict=True))}
         if isinstance(node, exp.In):
             if node.args.get("query") is not None:
-                return self._in_case(subject, self._nested(node, scope))
+                return self._in_case(node, subject, scope)
             values = [self.value(one, scope) for one in node.expressions]
             return "in", {"a": subject, "b": self.listing(values, last="or")}
         if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):

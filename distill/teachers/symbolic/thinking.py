@@ -373,6 +373,8 @@ class Thinking:
             return [self._say("outer.not_exists" if negated else "outer.exists")]
         if isinstance(inner, exp.In) and about_graph:
             return [self._say("outer.not_in" if negated else "outer.in")]
+        if self.voice.ties(node, block):
+            return [self._say("outer.tied", k=self._code(f"WHERE {code.expression(node)}"))]
         said = self.voice.condition(node, block)
         return [self._say("outer.where", c=said, k=self._code(f"WHERE {code.expression(node)}"))]
 

@@ -6,6 +6,8 @@ Design reason: see `speech`; this is the top layer, with what the writers of tex
 
 from collections.abc import Callable, Iterable, Sequence
 
+from sqlglot import exp
+
 from distill.teachers.symbolic.expressions import Expressions
 from distill.teachers.symbolic.facts import Block, Element, Hop, Match, Scope, Source
 from distill.teachers.symbolic.lexicon import EdgeWords
@@ -162,8 +164,15 @@ class Voice(Expressions):
     def existence(self, block: Block) -> str:
         """What a subquery under EXISTS demands."""
         self._name_sources(block)
+        rest = [one for one in block.where if not self.ties(one, block)]
         parts = [self.situation(source.match) for source in block.sources if source.match is not None]
-        return self.chained([*parts, *(self.condition(one, block) for one in block.where)])
+        return self.chained([*parts, *(self.condition(one, block) for one in rest)])
+
+    def ties(self, condition: Expr, scope: Scope) -> bool:
+        """Whether a condition only says which row of a table a matched vertex is; it is then called by its name."""
+        if not isinstance(condition, exp.EQ):
+            return False
+        return self.identify((condition.this, scope), (condition.expression, scope))
 
     def _name_sources(self, block: Block) -> None:
         for source in block.sources:
