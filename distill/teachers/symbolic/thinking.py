@@ -87,7 +87,8 @@ class Thinking:
         outputs = voice.outputs(items, block, about=alone)
         outputs = voice.statement(outputs) if alone is not None else outputs
         grouped = [self._say("goal.group", k=voice.outputs(block.group, block))] if block.group else []
-        thing = voice.thing(match)
+        opened = match.rows is not None and match.rows.kind != "match"
+        thing = voice.scope(match) if opened else voice.thing(match)
         if thing:
             return [self._say("goal.thing", s=thing, o=outputs), *grouped]
         return [self._say("goal.plain", c=voice.situation(match), o=outputs), *grouped]
