@@ -8,7 +8,6 @@ lock, so two runs can never write to the same ledger.
 import errno
 import fcntl
 import os
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +16,7 @@ import orjson
 
 from distill.errors import DistillError, LedgerError
 from distill.ledger.diskset import DiskSet
-from distill.ledger.file import explain, free_name, no_room, to_json
+from distill.ledger.file import UNREADABLE, explain, free_name, no_room, to_json
 from distill.ledger.salvage import Salvaged, salvage_ledger
 from distill.ledger.view import LedgerView
 from distill.ledger.writer import Job, Writer
@@ -61,7 +60,7 @@ class Ledger(LedgerView):
         try:
             salvaged = salvage_ledger(run_dir / "ledger.db") if salvage else None
             ledger = cls(run_dir, lock)
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             os.close(lock)
             raise explain(run_dir / "ledger.db", error) from error
         except BaseException:

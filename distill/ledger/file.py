@@ -67,6 +67,9 @@ def _primary(error: BaseException) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a ledger can raise; SQLite's own words about a garbled schema need not be text."""
+
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"}
 """Out of space, over a quota or over a file size limit: SQLite names them differently."""
 
@@ -112,13 +115,13 @@ def no_room(run_dir: Path, error: BaseException) -> DiskFull:
 
 def explain(path: Path, error: Exception) -> Exception:
     """The error a person should see for what SQLite raised; anything else is passed through."""
-    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError):
+    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError | UnicodeEncodeError):
         return error  # our mistake, not the file's
     if isinstance(error, sqlite3.Error):
         if is_full(error):
             return no_room(path.parent, error)
         return _unusable(path, error) if _primary(error) in _ENVIRONMENT else _damaged(path, error)
-    return _damaged(path, error) if type(error) is ValueError else error
+    return _damaged(path, error) if isinstance(error, ValueError) else error
 
 
 def _unusable(path: Path, error: Exception) -> LedgerError:

@@ -7,12 +7,12 @@ every row that is still whole.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.ledger.file import SCHEMA, SCHEMA_VERSION, connect, free_name, unpack
+from distill.ledger.file import SCHEMA, SCHEMA_VERSION, UNREADABLE, connect, free_name, unpack
 
 _RANGE = 256
 
@@ -56,43 +56,64 @@ def _sound(path: Path) -> bool:
                 return False
             tables = ("replies", "verdicts", "rows", "settled", "runs")
             return all(_intact(row[-1]) for table in tables for row in connection.execute(f"SELECT * FROM {table}"))
-    except sqlite3.DatabaseError:
+    except UNREADABLE:
         return False
+
+
+_COLUMNS: dict[str, tuple[Any, ...]] = {
+    "replies": (str, int, int | None, int | None, int | None, float | None, bytes),
+    "verdicts": (str, str, bytes),
+}
+"""What the columns after the id must hold; a damaged schema or record can hold anything."""
 
 
 def _rescue_into(target: sqlite3.Connection, damaged: Path) -> tuple[int, int]:
     """Copy every readable reply and verdict; none when not even the list of tables can be read."""
-    saved = [0, 0]
-    with suppress(sqlite3.DatabaseError), closing(connect(damaged, writing=False, damaged=True)) as source:
-        for i, table in enumerate(("replies", "verdicts")):
+    saved = dict.fromkeys(_COLUMNS, 0)
+    try:
+        source = connect(damaged, writing=False, damaged=True)
+    except UNREADABLE:
+        return 0, 0
+    with closing(source):
+        for table, columns in _COLUMNS.items():
+            insert = f"INSERT OR IGNORE INTO {table} VALUES (NULL{', ?' * len(columns)})"
             for values in _readable(source, table):
-                marks = ", ".join("?" * len(values))
-                saved[i] += target.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values).rowcount
-    return saved[0], saved[1]
+                saved[table] += target.execute(insert, values).rowcount
+    return saved["replies"], saved["verdicts"]
 
 
 def _readable(source: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    """Every row that can be read, by halving the ranges of ids in which something cannot."""
+    """Every row that can be read, without its id, by halving the ranges of ids in which something cannot."""
     for start in range(1, _last_id(source, table) + 1, _RANGE):
         ranges = [(start, start + _RANGE - 1)]
         while ranges:
             low, high = ranges.pop()
             try:
-                found = source.execute(f"SELECT * FROM {table} WHERE id BETWEEN ? AND ?", (low, high)).fetchall()
-            except sqlite3.DatabaseError:
+                found = source.execute(f"SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?", (low, high)).fetchall()
+            except UNREADABLE:
                 if low < high:
                     middle = (low + high) // 2
                     ranges += [(middle + 1, high), (low, middle)]
                 continue
-            yield from (row for row in found if _intact(row[-1]))
+            yield from (row[1:] for row in found if _fits(row[1:], _COLUMNS[table]) and _intact(row[-1]))
 
 
 def _last_id(source: sqlite3.Connection, table: str) -> int:
-    """The highest id; where the end of the table is damaged, a guess on the high side from the file's size."""
+    """The highest id, 0 where the table cannot even be named; a guess from the file's size where its end is damaged."""
     try:
-        return int(source.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0])
-    except sqlite3.DatabaseError:
-        return int(source.execute("PRAGMA page_count").fetchone()[0]) * 40
+        source.execute(f"SELECT * FROM {table} LIMIT 0")
+    except UNREADABLE:
+        return 0
+    most = int(source.execute("PRAGMA page_count").fetchone()[0]) * 40
+    try:
+        last = source.execute(f"SELECT coalesce(max(rowid), 0) FROM {table}").fetchone()[0]
+    except UNREADABLE:
+        return most
+    return min(last, most) if isinstance(last, int) else most
+
+
+def _fits(values: tuple[Any, ...], columns: tuple[Any, ...]) -> bool:
+    return len(values) == len(columns) and all(map(isinstance, values, columns))
 
 
 def _intact(body: Any) -> bool:

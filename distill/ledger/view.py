@@ -5,7 +5,6 @@ Design reason: a reader takes no lock and never keeps a read open for long, so i
 holding up its checkpoints.
 """
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -15,7 +14,7 @@ from typing import Any, Self
 import orjson
 
 from distill.errors import LedgerError
-from distill.ledger.file import check_version, connect, explain, unpack
+from distill.ledger.file import UNREADABLE, check_version, connect, explain, unpack
 from distill.records import Outcome, Reply, Row, Sample, Settled, Trace, Usage
 from verify.contract import Verdict
 
@@ -33,7 +32,7 @@ class LedgerView:
         self.path = run_dir / "ledger.db"
         self._reader = connect(self.path, writing=False)
         self._reading = threading.Lock()
-        self.generation = int(self._fetch("SELECT coalesce(max(generation), 0) FROM runs")[0][0])
+        self.generation = self._last_generation()
         """Number of the last call of `begin`, 0 before the first."""
 
     @classmethod
@@ -48,7 +47,7 @@ class LedgerView:
             with closing(connect(path, writing=False)) as connection:
                 check_version(connection, path)
             return cls(run_dir)
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             raise explain(path, error) from error
 
     def __enter__(self) -> Self:
@@ -112,6 +111,12 @@ class LedgerView:
         )[0]
         return Usage(totals[0], totals[1], totals[2], None if totals[4] else totals[3])
 
+    def _last_generation(self) -> int:
+        last = self._fetch("SELECT coalesce(max(generation), 0) FROM runs")[0][0]
+        if not isinstance(last, int):
+            raise explain(self.path, ValueError("a generation is not a number"))
+        return last
+
     def _catch_up(self) -> None:
         """Make queued writes visible; a reader has none."""
 
@@ -146,7 +151,7 @@ class LedgerView:
         try:
             with self._reading:
                 return self._reader.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             raise explain(self.path, error) from error
 
     def _load(self, read: Callable[[bytes], Any], stored: bytes) -> Any:
