@@ -100,6 +100,16 @@ def _to_char(node: Expr) -> Expr:
     return call("strftime", node.this.copy(), exp.Literal.string(known))
 
 
+def _division(node: Expr) -> Expr:
+    """Division by zero is an error, where DuckDB has infinity."""
+    divisor = node.expression
+    if isinstance(divisor, exp.Literal) and divisor.name.strip("0.") != "":
+        return node
+    zero = exp.EQ(this=divisor.copy(), expression=exp.Literal.number(0))
+    error = call("error", exp.Literal.string("the divisor is zero"))
+    return exp.Paren(this=exp.Case(ifs=[exp.If(this=zero, true=error)], default=node.copy()))
+
+
 _UNITS = {"DD": "day", "DDD": "day", "MM": "month", "MON": "month", "MONTH": "month", "YYYY": "year", "YEAR": "year"}
 
 
@@ -146,4 +156,5 @@ _REWRITES: dict[type[Expr], Callable[[Expr], Expr]] = {
     exp.StrToTime: _timestamp,
     exp.Anonymous: _anonymous,
     exp.Cast: _cast,
+    exp.Div: _division,
 }

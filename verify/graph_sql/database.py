@@ -25,6 +25,7 @@ from .errors import GraphBindingError, GraphCannotRun, GraphRunError, GraphSqlEr
 from .lower import Types, lower_empty, lower_table
 from .lower_expressions import quote
 from .outer import check_bare_limits, check_tables, lower_outer
+from .outer_names import check_aliases
 from .parse import parse_query
 from .suggest import did_you_mean
 from .tree import Expr, Query
@@ -139,12 +140,11 @@ class Database:
     def query(self, sql: str, binds: Mapping[str, Any] | None = None) -> Result:
         """Run a query; `binds` has values for `:name`. Raises GraphSqlError, GraphCannotRun among it."""
         prepared = self._prepare(sql)
-        self._check_binds(prepared, binds or {})
-        return self._run(prepared, binds)
+        return self._run(prepared, _bound_values(prepared, binds or {}))
 
-    def _run(self, prepared: Prepared, binds: Mapping[str, Any] | None) -> Result:
+    def _run(self, prepared: Prepared, binds: dict[str, Any]) -> Result:
         try:
-            cursor = self._connection.execute(prepared.sql, dict(binds) if binds else None)
+            cursor = self._connection.execute(prepared.sql, binds or None)
             rows = cursor.fetchmany(MAX_ROWS + 1)
             columns = [one[0] for one in cursor.description or ()]
         except duckdb.Error as error:
@@ -155,7 +155,7 @@ class Database:
 
     def run_tree(self, query: Query) -> Result:
         """Run a query given as a tree; raises GraphSqlError."""
-        return self._run(self._lower(query), None)
+        return self._run(self._lower(query), {})
 
     def compare(self, gold: str, sql: str) -> "Comparison":
         """Compare a query with a gold on the script's rows and on generated ones; a false result carries a witness.
@@ -186,11 +186,6 @@ class Database:
         """The same tables and graphs over other rows."""
         return Database(self._script, self.dialect, like=self, rows=rows)
 
-    def _check_binds(self, prepared: Prepared, binds: Mapping[str, Any]) -> None:
-        missing = sorted(_bind_names(prepared) - set(binds))
-        if missing:
-            raise GraphBindingError(f"no value for the bind `:{missing[0]}`")
-
     def _prepare_now(self, sql: str) -> Prepared:
         return self._lower(parse_query(sql, dialect=self.dialect))
 
@@ -198,6 +193,7 @@ class Database:
         check_bare_limits(query)
         bounds = bind_query(query, self.catalog)
         check_tables(query, self.catalog)
+        check_aliases(query, bounds, self.catalog, DIALECTS[query.dialect])
         return bounds
 
     def _lower(self, query: Query) -> Prepared:
@@ -210,6 +206,15 @@ class Database:
             return Prepared(query, tuple(bounds), lower_outer(query, bounds, bodies))
         except RecursionError:
             raise GraphSyntaxError("the query is nested too deeply") from None
+
+
+def _bound_values(prepared: Prepared, binds: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the binds that a query has; one it does not have is passed over."""
+    names = sorted(_bind_names(prepared))
+    missing = [name for name in names if name not in binds]
+    if missing:
+        raise GraphBindingError(f"no value for the bind `:{missing[0]}`")
+    return {name: binds[name] for name in names}
 
 
 def _bind_names(prepared: Prepared) -> set[str]:
@@ -357,6 +362,8 @@ _NO_FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist")
 _NO_COLUMN = re.compile(r"Referenced column \"([^\"]+)\" (?:not found|was not found)")
 _NO_TABLE = re.compile(r"Referenced table \"([^\"]+)\" not found")
 _NO_FIELD = re.compile(r"(?:Table|Values list) \"([^\"]+)\" does not have a column named \"([^\"]+)\"")
+_TOO_STRICT = ("No function matches the given name", "Cannot compare values of type", "Cannot mix values of type")
+"""Errors of DuckDB where others convert a value: whether the query is right cannot be told here."""
 _CANDIDATES = re.compile(r"Candidate (?:bindings|tables): ?(.*)")
 
 
@@ -376,7 +383,9 @@ def _from_duckdb(error: duckdb.Error, sql: str, *, binding: bool) -> GraphSqlErr
     if found := _NO_COLUMN.search(text):
         return GraphBindingError(f"no column `{found[1]}`", hint=_candidates(text), **_find(sql, found[1]))
     first = text.split("\n")[0]
-    if isinstance(error, duckdb.BinderException | duckdb.ParserException) or binding:
+    if isinstance(error, duckdb.ParserException) or any(words in first for words in _TOO_STRICT):
+        return GraphCannotRun("the query uses something that is not executed here", cause=first)
+    if isinstance(error, duckdb.BinderException) or binding:
         return GraphBindingError(first.removeprefix("Binder Error: "))
     return GraphRunError(first)
 

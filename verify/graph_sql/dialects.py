@@ -61,6 +61,9 @@ property_exists      y y s y s | PROPERTY_EXISTS
 row_numbers          y y s s s | MATCHNUM, ELEMENT_NUMBER
 binding_count        y y s s s | BINDING_COUNT
 limit                s s y y y | LIMIT
+double_colon         s s y s y | `::`
+ilike                s s y s y | ILIKE
+distinct_on          s s y s y | DISTINCT ON
 """
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlglot import exp
 
-from .compare import Row, compare_rows
+from .compare import Row, canonical, compare_rows
 from .errors import GraphCannotRun, GraphRunError, GraphSqlError
 from .generate import Rows, generate, pools_of
 from .outer import order_columns
-from .tree import Query
+from .tree import Column, Query
 
 if TYPE_CHECKING:
     from .database import Database, Prepared, Result
@@ -58,6 +58,10 @@ class Gold:
     prepared: "Prepared"
     result: "Result"
     keys: list[int] | None
+    whole: "Result | None" = None
+    """All rows before FETCH FIRST, where its cut falls between rows with equal keys and any of them would do."""
+    numbers: tuple[int, ...] = ()
+    """Columns that hold MATCHNUM: only which of them are equal has a meaning."""
     generated: list[tuple[int, "Database", "Result"]] | None = field(default=None)
     """Made when the first answer needs them: most answers are settled before."""
 
@@ -70,7 +74,10 @@ def gold_of(db: "Database", sql: str) -> Gold:
         return _kept[key]
     prepared = db.prepare(sql)
     result = db.query(sql)
-    _kept[key] = gold = Gold(prepared, result, order_columns(prepared.query, result.columns))
+    gold = Gold(prepared, result, order_columns(prepared.query, result.columns))
+    gold.whole = uncut(db, prepared.query)
+    gold.numbers = tuple(match_numbers(prepared.query, result.columns))
+    _kept[key] = gold
     while len(_kept) > KEPT:
         _kept.popitem(last=False)
     return gold
@@ -101,7 +108,7 @@ def _try_seed(db: "Database", gold: Gold, rows: Rows) -> "tuple[Database, Result
     """None for rows on which the gold fails or leaves its result open: they tell nothing about an answer."""
     try:
         other = db.with_rows(rows)
-        if has_tie(other, gold.prepared.query):
+        if uncut(other, gold.prepared.query) is not None:
             return None
         return other, other.query(gold.prepared.query.text)
     except GraphSqlError:
@@ -122,7 +129,9 @@ def compare_queries(db: "Database", gold_sql: str, sql: str) -> Comparison:
 
 def compare_result(db: "Database", gold: Gold, sql: str, result: "Result") -> Comparison:
     """Compare a query that ran with a gold, first on the script's own rows."""
-    own = _compared(gold.result, result, gold.keys, None)
+    if gold.whole is not None:
+        return _compared_to_any(gold, gold.whole, result)
+    own = _compared(_numbered(gold.result, gold.numbers), _numbered(result, gold.numbers), gold.keys, None)
     if own is not None:
         return own
     if _same_text(db, gold, sql):
@@ -173,6 +182,48 @@ def _compared(gold: "Result", other: "Result", keys: list[int] | None, seed: int
 
 # ---------------------------------------------------------------- what a gold leaves open
 
+
+def _compared_to_any(gold: Gold, whole: "Result", result: "Result") -> Comparison:
+    """The gold takes some of several equally good rows: as many of the same choice are right."""
+    if len(result.columns) != len(whole.columns) or len(result.rows) != len(gold.result.rows):
+        found = _compared(gold.result, result, None, None)
+        return found or Comparison("equal", gold=gold.result, other=result)
+    compared = compare_rows(whole.rows, result.rows)
+    if compared.unexpected:
+        reason = "rows that the gold cannot have"
+        return Comparison("differs", reason, gold.result, result, unexpected=compared.unexpected)
+    return Comparison("equal", gold=gold.result, other=result)
+
+
+def _numbered(result: "Result", columns: tuple[int, ...]) -> "Result":
+    """The result with the numbers of matches replaced by ranks that depend on the other columns only."""
+    rows = result.rows
+    for column in columns:
+        if rows and column < len(rows[0]):
+            rows = _ranked(rows, column)
+    return replace(result, rows=rows)
+
+
+def _ranked(rows: list[Row], column: int) -> list[Row]:
+    together: dict[Any, list[str]] = {}
+    for row in rows:
+        together.setdefault(row[column], []).append(repr(canonical((*row[:column], *row[column + 1 :]))))
+    order = sorted(together, key=lambda number: sorted(together[number]))
+    ranks = {number: rank for rank, number in enumerate(order)}
+    return [(*row[:column], ranks[row[column]], *row[column + 1 :]) for row in rows]
+
+
+def match_numbers(query: Query, columns: list[str]) -> list[int]:
+    """The result columns that are nothing but MATCHNUM."""
+    names = {
+        column.name.text.upper()
+        for table in query.tables
+        for column in table.columns
+        if isinstance(column, Column) and str(column.expression.name).upper() == "MATCHNUM"
+    }
+    return [at for at, name in enumerate(columns) if name.upper() in names]
+
+
 _OPEN_WINDOWS = (exp.RowNumber, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Ntile)
 
 
@@ -191,22 +242,22 @@ def is_determined(query: Query) -> bool:
     return not any(str(call.this).upper() == "MATCHNUM" for node in nodes for call in node.find_all(exp.Anonymous))
 
 
-def has_tie(db: "Database", query: Query) -> bool:
-    """Whether the cut of FETCH FIRST falls between rows with equal keys, so that the rows are not determined."""
+def uncut(db: "Database", query: Query) -> "Result | None":
+    """All rows of a query whose FETCH FIRST cuts between rows with equal keys; None where its rows are determined."""
     limit = query.outer.args.get("limit")
     if limit is None or _keeps_ties(limit):
-        return False
+        return None
     whole = query.outer.copy()
     whole.set("limit", None)
     everything = db.run_tree(replace(query, outer=whole))
     keys = order_columns(query, everything.columns)
     count = limit.args.get("count") or limit.args.get("expression")
     if keys is None or not isinstance(count, exp.Literal | None) or query.outer.args.get("offset") is not None:
-        return len(everything.rows) > 0
+        return everything
     most = int(count.name) if count is not None else 1
     if len(everything.rows) <= most or most == 0:
-        return False
-    return _keys(everything.rows[most - 1], keys) == _keys(everything.rows[most], keys)
+        return None
+    return everything if _keys(everything.rows[most - 1], keys) == _keys(everything.rows[most], keys) else None
 
 
 def _keeps_ties(limit: exp.Expr) -> bool:

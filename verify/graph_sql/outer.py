@@ -21,6 +21,9 @@ from .parse import PLACEHOLDER
 from .suggest import did_you_mean
 from .tree import Expr, Query
 
+_NOT_RUN = (exp.Connect, exp.MatchRecognize, exp.Pivot, exp.TableSample, exp.Version, exp.JSONTable, exp.XMLTable)
+"""What sqlglot reads and DuckDB's generator would leave out or change."""
+
 
 def check_tables(query: Query, catalog: Catalog) -> None:
     """Refuse a table that neither the script nor the query declares, with the nearest names."""
@@ -47,6 +50,8 @@ def fold_node(node: object, rules: Dialect) -> str:
 def lower_outer(query: Query, bounds: Sequence[Bound], bodies: Sequence[str]) -> str:
     """The whole query for DuckDB, with each placeholder replaced by its lowered body; raises GraphCannotRun."""
     rules = DIALECTS[query.dialect]
+    if (dropped := query.outer.find(*_NOT_RUN)) is not None:
+        raise GraphCannotRun(f"{dropped.key.upper()} is not executed here", **place(query.text, offset_of(dropped)))
     outer = _adapt_whole(query.outer.copy(), rules)
     by_name = {bound.table.placeholder: body for bound, body in zip(bounds, bodies, strict=True)}
     for node in list(outer.find_all(exp.Identifier)):

@@ -44,6 +44,8 @@ def _one_statement(tokens: list[Token], text: str, rules: Dialect) -> list[Token
     for token in tokens:
         if token.token_type is T.SEMICOLON:
             cursor.refuse("more than one statement", token.start, hint="one SELECT is taken at a time")
+        if token.token_type is T.DCOLON:
+            cursor.require("double_colon", token.start, hint="write CAST(value AS type)")
     return tokens
 
 
@@ -99,6 +101,10 @@ def _check_outer(outer: exp.Expr, cursor: Cursor) -> None:
             cursor.refuse("only tables, graph tables and subqueries can stand in FROM", _offset_of(node))
         if isinstance(node, exp.Is):
             check_is(node, cursor)
+        if isinstance(node, exp.ILike):
+            cursor.require("ilike", _offset_of(node), hint="compare UPPER of both sides")
+        if isinstance(node, exp.Distinct) and node.args.get("on") is not None:
+            cursor.require("distinct_on", _offset_of(node))
         if isinstance(node, exp.Limit) and not cursor.dialect.takes("limit"):
             cursor.require("limit", _offset_of(node), hint="write FETCH FIRST n ROWS ONLY")
 

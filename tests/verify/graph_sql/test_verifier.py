@@ -49,7 +49,7 @@ def test_right_answers_pass(answer: str) -> None:
         ("", "syntax", "no query"),
         (f"```sql\n{GOLD}\n```\n```sql\n{GOLD}\n```", "syntax", "2 code blocks"),
         (f"```sql\n{GOLD}", "syntax", "never closed"),
-        (GOLD.replace("x.id AS a", "x.id / 0 AS a"), "rows", "differ"),
+        (GOLD.replace("x.id AS a", "x.id / 0 AS a"), "execution", "the divisor is zero"),
     ],
 )
 def test_wrong_answers_fail_with_a_reason(answer: str, stage: str, hint: str) -> None:
