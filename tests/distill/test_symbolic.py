@@ -244,11 +244,14 @@ def test_importing_the_teacher_loads_no_parser() -> None:
 SCRIPT = """
 CREATE TABLE Node (k INTEGER PRIMARY KEY, "Größe" INTEGER);
 CREATE TABLE link (s INTEGER REFERENCES Node (k), d INTEGER REFERENCES Node (k), w INTEGER, PRIMARY KEY (s, d));
-CREATE PROPERTY GRAPH net VERTEX TABLES (Node KEY (k) LABEL Node PROPERTIES (k, "Größe"))
+CREATE PROPERTY GRAPH net VERTEX TABLES (Node KEY (k) LABEL Node PROPERTIES (k, "Größe")
+LABEL "Big Node" PROPERTIES (k))
 EDGE TABLES (link SOURCE KEY (s) REFERENCES Node (k) DESTINATION KEY (d) REFERENCES Node (k) LABEL link PROPERTIES (w));
 """
 
 QUERIES = [
+    'SELECT "n" FROM GRAPH_TABLE (net MATCH ("v" IS "Big Node" WHERE "v".k < 5)-[e IS link]->{1,2}(b) '
+    'COLUMNS ("v".k AS "n", SUM(e.w) AS s))',
     'SELECT * FROM GRAPH_TABLE (net MATCH (a IS Node) COLUMNS (a.k, a."Größe" AS g))',
     "SELECT g.k FROM GRAPH_TABLE (net MATCH (a IS Node)-[e IS link]->(b) COLUMNS (a.k, ABS(b.k) AS u)) g WHERE u = 9",
     "SELECT k FROM GRAPH_TABLE (net MATCH (a)-[e]-(b)<-[f]-(c) WHERE a.k + c.k > 7 OR NOT (e.w IN (1, 2)) "
@@ -300,8 +303,15 @@ def test_an_unreadable_row_fails_alone(tmp_path: Path, sql: str, meta: dict[str,
     assert failure.value.where == "mine.md:3"
 
 
+def test_quoted_names_keep_their_quotes(tmp_path: Path) -> None:
+    one, row = own_row(tmp_path, QUERIES[0], language="en")
+    message = ask(Request("explain", row, []), by=one).message
+    assert '("v" IS "Big Node") -[e IS link]->{1,2} (b)' in message["reasoning_content"]
+    assert '"v".k AS "n"' in message["reasoning_content"] and '"v" IS "Big Node"' in message["content"]
+
+
 def test_other_tasks_are_refused(tmp_path: Path) -> None:
-    one, row = own_row(tmp_path, QUERIES[0])
+    one, row = own_row(tmp_path, QUERIES[1])
     with pytest.raises(AttemptFailed, match="`judge`"):
         ask(Request("judge", row, []), by=one)
 

@@ -11,6 +11,9 @@ from distill.teachers.symbolic.facts import Element, Hop, Match
 from distill.teachers.symbolic.lexicon import Noun
 from distill.teachers.symbolic.voice import Voice
 
+_HAS_SUBJECT = re.compile(r"(?:it|there) |`[^`]*[.( ][^`]*`")
+"""A statement that is not about a property of the thing described: a piece of code is, unless it is one name."""
+
 
 class English(Voice):
     """Speaks English."""
@@ -52,9 +55,7 @@ class English(Voice):
         """`name whose a is b and whose c is d`; statements with a subject of their own follow `such that`."""
         if not conditions:
             return name
-        whose = [
-            f"whose {one}" if not one.startswith(("it ", "there ", "`")) else f"such that {one}" for one in conditions
-        ]
+        whose = [f"such that {one}" if _HAS_SUBJECT.match(one) else f"whose {one}" for one in conditions]
         return f"{name} {self.listing(whose)}"
 
     def properties(self, shown: Sequence[str]) -> str:

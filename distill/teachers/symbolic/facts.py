@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from sqlglot import exp
 
 from verify.graph_sql.catalog import Catalog, ElementTable, Graph
-from verify.graph_sql.tree import Direction, Expr, GraphTable, Query, Rows
+from verify.graph_sql.tree import Direction, Expr, GraphTable, Name, Query, Rows
 
 Kind: TypeAlias = Literal["vertex", "edge", "row"]
 Part: TypeAlias = Literal["", "vertex", "start", "step", "end"]
@@ -278,6 +278,16 @@ def fold(name: str) -> str:
     return name.upper()
 
 
+def as_written(name: Name) -> str:
+    """A name as it stands in a query, in quotes where it was quoted."""
+    return f'"{name.text}"' if name.quoted else name.text
+
+
+def bare(name: str) -> str:
+    """A name without its quotes."""
+    return name.strip('"')
+
+
 def conjuncts(condition: Expr | None) -> list[Expr]:
     """The parts of a condition that all have to hold."""
     if condition is None:
@@ -311,8 +321,9 @@ def used_properties(match: Match) -> dict[Element, list[str]]:
     for node in [*match.outputs.values(), *match.conditions()]:
         for column in node.find_all(exp.Column):
             ref = match.look_up(column)
-            if isinstance(ref, PropertyRef) and ref.name not in found.setdefault(ref.element, []):
-                found[ref.element].append(ref.name)
+            name = column.this.sql(dialect="oracle")
+            if isinstance(ref, PropertyRef) and name not in found.setdefault(ref.element, []):
+                found[ref.element].append(name)
     return found
 
 

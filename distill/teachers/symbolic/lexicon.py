@@ -71,7 +71,8 @@ class Lexicon:
 
     def _find(self, section: str, name: str) -> Any:
         entries = self._entry.get(section) or {}
-        return next((value for key, value in entries.items() if str(key).upper() == name.upper()), None)
+        wanted = name.replace('"', "").upper()
+        return next((value for key, value in entries.items() if str(key).upper() == wanted), None)
 
     def vertex(self, labels: Sequence[str]) -> Noun:
         """The noun for vertices with any of these labels."""

@@ -20,6 +20,8 @@ from distill.teachers.symbolic.facts import (
     PropertyRef,
     Scope,
     Source,
+    as_written,
+    bare,
     conjuncts,
     fold,
 )
@@ -52,7 +54,7 @@ def _match(bound: Bound) -> Match:
         _place_condition(condition, match)
     for column in bound.columns:
         match.outputs[fold(column.name.text)] = column.expression
-        match.names[fold(column.name.text)] = column.name.text
+        match.names[fold(column.name.text)] = as_written(column.name)
     return match
 
 
@@ -80,7 +82,7 @@ def _iterators(bound: Bound, match: Match) -> None:
     parts: tuple[Part, ...] = ("vertex",) if rows.kind == "vertex" else ("start", "step", "end")
     for name, part in zip(rows.iterators, parts, strict=True):
         kind: Kind = "edge" if part == "step" else "vertex"
-        match.elements[fold(name.text)] = Element(kind, name.text, (), stated=False, part=part)
+        match.elements[fold(name.text)] = Element(kind, as_written(name), (), stated=False, part=part)
 
 
 def _place_condition(condition: Expr, match: Match) -> None:
@@ -167,9 +169,9 @@ class _PathReader:
         return self._element(Vertex(), "vertex", group=group)
 
     def _element(self, term: Vertex | Edge, kind: Kind, *, group: bool) -> Element:
-        written = [name.text for name in label_names(term.label)] if term.label is not None else []
-        name = term.variable.text if term.variable is not None else ""
-        key = fold(name) if name else f" {len(self.match.elements)}"
+        written = [as_written(name) for name in label_names(term.label)] if term.label is not None else []
+        name = as_written(term.variable) if term.variable is not None else ""
+        key = fold(term.variable.text) if term.variable is not None else f" {len(self.match.elements)}"
         known = self.match.elements.get(key)
         if known is None:
             known = Element(kind, name, tuple(written), bool(written), group=group)
@@ -180,10 +182,16 @@ class _PathReader:
         known.inline += conjuncts(term.where)
         return known
 
+    def _variable(self, element: Element) -> Variable | None:
+        known = self.bound.variables.values()
+        return next(
+            (one for one in known if element.variable and fold(one.shown) == fold(bare(element.variable))), None
+        )
+
     def _fit(self, element: Element, kind: Kind) -> None:
-        variable: Variable | None = self.bound.variables.get(fold(element.variable)) if element.variable else None
+        variable = self._variable(element)
         everything = self.bound.graph.elements(kind).values()
-        wanted = {fold(label) for label in element.labels}
+        wanted = {fold(bare(label)) for label in element.labels}
         fitting = [table for table in everything if not wanted or wanted & {fold(label) for label in table.labels}]
         element.tables = tuple(variable.tables if variable is not None else fitting)
         if not element.labels:
@@ -252,7 +260,7 @@ class _BlockReader:
             if isinstance(item, exp.Star):
                 for source in block.sources:
                     for shown in source.columns.values():
-                        yield shown, exp.column(shown, table=source.name or None)
+                        yield shown, exp.column(bare(shown), table=source.name or None)
             elif isinstance(item, exp.Alias):
                 yield item.alias, item.this
             else:

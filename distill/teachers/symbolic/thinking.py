@@ -18,9 +18,11 @@ from distill.teachers.symbolic.facts import (
     Facts,
     Hop,
     Match,
+    bare,
     by_label,
     end_labels,
     first_labels,
+    fold,
     function_name,
     shared_between_paths,
     used_properties,
@@ -454,7 +456,7 @@ def _is_property(node: Expr, name: str) -> bool:
 
 def _mentions(node: Expr, element: Element) -> bool:
     return any(
-        (column.table or column.name).upper() == element.variable.upper() for column in node.find_all(exp.Column)
+        fold(column.table or column.name) == fold(bare(element.variable)) for column in node.find_all(exp.Column)
     )
 
 
