@@ -310,6 +310,13 @@ def test_quoted_names_keep_their_quotes(tmp_path: Path) -> None:
     assert '"v".k AS "n"' in message["reasoning_content"] and '"v" IS "Big Node"' in message["content"]
 
 
+def test_a_language_it_does_not_write_is_refused(tmp_path: Path) -> None:
+    one, row = own_row(tmp_path, QUERIES[1])
+    with pytest.raises(AttemptFailed, match="`fr`") as failure:
+        ask(Request("rephrase", row, [], language="fr"), by=one)
+    assert "`en` and `zh`" in failure.value.help
+
+
 def test_other_tasks_are_refused(tmp_path: Path) -> None:
     one, row = own_row(tmp_path, QUERIES[1])
     with pytest.raises(AttemptFailed, match="`judge`"):

@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast, get_args
 
 from distill.records import Reply, Request, Row, Usage
 from distill.teachers import AttemptFailed
@@ -53,16 +53,17 @@ class SymbolicTeacher:
         """`symbolic/<version>` with a digest of everything else that decides the texts: the lexicon and the seed."""
         folder = ((self.base or Path()) / self._template).parent
         lexicon = folder / "lexicon.yaml"
-        words = lexicon.read_bytes() if "{" not in str(folder) and lexicon.is_file() else b""
-        digest = hashlib.blake2b(words + str(self._seed).encode(), digest_size=4).hexdigest()
+        known = "{" not in str(folder) and lexicon.is_file()
+        words = _digest(str(lexicon), lexicon.stat().st_mtime_ns) if known else ""
+        digest = hashlib.blake2b(f"{words}:{self._seed}".encode(), digest_size=4).hexdigest()
         return f"symbolic/{VERSION}+{digest}"
 
     async def attempt(self, request: Request) -> Reply:
         """Answer a `rephrase` or `explain` request; raises AttemptFailed for another task or an unreadable query."""
         facts = self._facts(request.row)
         if request.task == "rephrase":
-            said = cast(Language, request.language or _language(request.row))
-            content = self._rephrase(request.row, said, request.sample, facts)
+            said = request.language or _language(request.row)
+            content = self._rephrase(request.row, _supported(said), request.sample, facts)
             return self._reply({"role": "assistant", "content": content})
         if request.task == "explain":
             thinking, answer = self._explain(request.row, request.sample, facts)
@@ -136,9 +137,24 @@ class SymbolicTeacher:
         return Thinking(facts, voice).write(), f"```sql\n{statement(facts.query)}\n```"
 
 
+def _supported(said: str) -> Language:
+    if said not in get_args(Language):
+        raise AttemptFailed(
+            "request",
+            f"the symbolic teacher does not write `{said}`",
+            help="it writes `en` and `zh`; take those in `rephrase: {languages: […]}`, or another teacher",
+        )
+    return cast(Language, said)
+
+
 def _language(row: Row) -> Language:
     said = row.meta.get("language")
-    return cast(Language, said if said in ("en", "zh") else language(row.question))
+    return cast(Language, said if said in get_args(Language) else language(row.question))
+
+
+@lru_cache(maxsize=64)
+def _digest(path: str, stamp: int) -> str:
+    return hashlib.blake2b(Path(path).read_bytes()).hexdigest()
 
 
 @lru_cache(maxsize=2048)
