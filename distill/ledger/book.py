@@ -16,7 +16,7 @@ import orjson
 
 from distill.errors import DistillError, LedgerError
 from distill.ledger.diskset import DiskSet
-from distill.ledger.file import UNREADABLE, explain, free_name, no_room, to_json
+from distill.ledger.file import UNREADABLE, Body, explain, free_name, no_room, to_json
 from distill.ledger.salvage import Salvaged, salvage_ledger
 from distill.ledger.view import LedgerView
 from distill.ledger.writer import Job, Writer
@@ -81,11 +81,11 @@ class Ledger(LedgerView):
         self._catch_up()
         body = to_json(recipe_json)
         last = self._fetch("SELECT recipe FROM runs WHERE generation = ?", (self.generation,))
-        before = self._load(orjson.loads, last[0][0]) if last else None
+        before = self._load(orjson.loads, last[0][0], self.generation) if last else None
         self.generation += 1
         self._seen.close()
         self._seen = DiskSet()
-        self._writer.put(Job(((_PUT_RUN, (self.generation, body)),)))
+        self._writer.put(Job(((_PUT_RUN, (self.generation, Body(body, (self.generation,)))),)))
         return [] if before is None else differing_keys(before, orjson.loads(body))
 
     def admit(self, row_id: str) -> bool:
@@ -105,7 +105,8 @@ class Ledger(LedgerView):
         was_full = self._writer.full
         usage = reply.usage
         tokens = (usage.input_tokens, usage.output_tokens, usage.reasoning_tokens, usage.usd)
-        job = Job(((_PUT_REPLY, (key, sample, *tokens, reply.dumps())),), pending=(key, sample))
+        body = Body(reply.dumps(), (key, sample))
+        job = Job(((_PUT_REPLY, (key, sample, *tokens, body)),), pending=(key, sample))
         self._pending[key, sample] = reply
         await self._writer.saved(job)
         if was_full:
@@ -113,7 +114,8 @@ class Ledger(LedgerView):
 
     async def record_verdicts(self, row_id: str, reply_id: str, verdicts: Mapping[str, Verdict]) -> None:
         """File verdicts by verifier digest. Does not wait for the commit: a verdict lost is computed again."""
-        body = to_json({digest: verdict.to_json() for digest, verdict in verdicts.items()})
+        content = to_json({digest: verdict.to_json() for digest, verdict in verdicts.items()})
+        body = Body(content, (row_id, reply_id))
         await self._soon(Job(((_PUT_VERDICTS, (row_id, reply_id, body)),)))
 
     async def settle(self, settled: Settled) -> None:
@@ -128,9 +130,10 @@ class Ledger(LedgerView):
         }
         # The group and the origin are not part of a row's identity, so they stand with the generation, not the row.
         facts = {"group": row.group, "origin": row.origin, "reason": settled.reason, "samples": _samples(settled)}
-        values = (*settled.position, self.generation, row.id, settled.outcome, to_json(facts))
-        put_settled = (_PUT_SETTLED, (self.generation % 2, *values))
-        await self._soon(Job(((_PUT_ROW, (row.id, to_json(content))), put_settled)))
+        place = (*settled.position, self.generation, row.id, settled.outcome)
+        put_settled = (_PUT_SETTLED, (self.generation % 2, *place, Body(to_json(facts), place)))
+        put_row = (_PUT_ROW, (row.id, Body(to_json(content), (row.id,))))
+        await self._soon(Job((put_row, put_settled)))
 
     async def flush(self) -> None:
         """Return once everything given so far is committed. Raises what went wrong meanwhile."""

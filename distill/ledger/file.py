@@ -11,7 +11,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -42,15 +42,34 @@ _ZLIB = b"\x78"
 """What zlib starts with; JSON starts with a bracket."""
 
 
-def pack(body: bytes) -> bytes:
-    """A body as it is stored: four bytes of checksum, since SQLite has none, then JSON, or JSON in zlib."""
-    payload = zlib.compress(body, 1) if len(body) > PACK_ABOVE else body
-    return zlib.crc32(payload).to_bytes(4) + payload
+class Body(NamedTuple):
+    """The last column of every table, and the columns it belongs to."""
+
+    content: bytes
+    of: tuple[str | int, ...]
 
 
-def unpack(stored: bytes) -> bytes:
-    """The body that `pack` stored; raises ValueError when it is not as it was."""
-    if not isinstance(stored, bytes) or zlib.crc32(stored[4:]).to_bytes(4) != stored[:4]:
+BELONGS_TO = {"replies": (1, 2), "verdicts": (1, 2), "rows": (0,), "settled": (1, 2, 3, 4, 5), "runs": (0,)}
+"""Where in a record of each table the columns stand to which its body belongs."""
+
+
+def pack(body: Body) -> bytes:
+    """A body as it is stored: four bytes of checksum, since SQLite has none, then JSON, or JSON in zlib.
+
+    The checksum covers what the body belongs to: a damaged index may lead to a sound record of somebody else.
+    """
+    payload = zlib.compress(body.content, 1) if len(body.content) > PACK_ABOVE else body.content
+    return _checksum(payload, body.of) + payload
+
+
+def _checksum(payload: bytes, of: tuple[str | int, ...]) -> bytes:
+    name = "/".join(map(str, of)).encode("utf-8", "surrogatepass")
+    return zlib.crc32(payload, zlib.crc32(name)).to_bytes(4)
+
+
+def unpack(stored: bytes, *of: str | int) -> bytes:
+    """The body that `pack` stored for `of`; raises ValueError when it is not as it was."""
+    if not isinstance(stored, bytes) or _checksum(stored[4:], of) != stored[:4]:
         raise ValueError("a body does not match its checksum")
     return zlib.decompress(stored[4:]) if stored[4:5] == _ZLIB else stored[4:]
 

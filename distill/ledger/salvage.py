@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.ledger.file import SCHEMA, SCHEMA_VERSION, UNREADABLE, connect, free_name, unpack
+from distill.ledger.file import BELONGS_TO, SCHEMA, SCHEMA_VERSION, UNREADABLE, connect, free_name, unpack
 
 _RANGE = 256
 
@@ -54,8 +54,9 @@ def _sound(path: Path) -> bool:
         with closing(connect(path, writing=False)) as connection:
             if connection.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
                 return False
-            tables = ("replies", "verdicts", "rows", "settled", "runs")
-            return all(_intact(row[-1]) for table in tables for row in connection.execute(f"SELECT * FROM {table}"))
+            return all(
+                _intact(table, row) for table in BELONGS_TO for row in connection.execute(f"SELECT * FROM {table}")
+            )
     except UNREADABLE:
         return False
 
@@ -95,7 +96,7 @@ def _readable(source: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...
                     middle = (low + high) // 2
                     ranges += [(middle + 1, high), (low, middle)]
                 continue
-            yield from (row[1:] for row in found if _fits(row[1:], _COLUMNS[table]) and _intact(row[-1]))
+            yield from (row[1:] for row in found if _fits(row[1:], _COLUMNS[table]) and _intact(table, row))
 
 
 def _last_id(source: sqlite3.Connection, table: str) -> int:
@@ -116,10 +117,10 @@ def _fits(values: tuple[Any, ...], columns: tuple[Any, ...]) -> bool:
     return len(values) == len(columns) and all(map(isinstance, values, columns))
 
 
-def _intact(body: Any) -> bool:
-    """Whether a body is as it was stored."""
+def _intact(table: str, row: tuple[Any, ...]) -> bool:
+    """Whether a record's body is as it was stored, and the record is the one it was stored for."""
     try:
-        unpack(body)
+        unpack(row[-1], *(row[i] for i in BELONGS_TO[table]))
     except ValueError:
         return False
     return True

@@ -63,20 +63,20 @@ class LedgerView:
     def reply(self, key: str, sample: int) -> Reply | None:
         """The reply filed under a request key and sample index, or None."""
         found = self._fetch("SELECT body FROM replies WHERE key = ? AND sample = ?", (key, sample))
-        return self._load(Reply.loads, found[0][0]) if found else None
+        return self._load(Reply.loads, found[0][0], key, sample) if found else None
 
     def verdicts(self, row_id: str, reply_id: str) -> dict[str, Verdict]:
         """What is known of one reply to one row: verifier digest to verdict. Sees what is committed."""
         found = self._fetch("SELECT body FROM verdicts WHERE row = ? AND reply = ? ORDER BY id", (row_id, reply_id))
         known: dict[str, Any] = {}
         for (body,) in found:
-            known |= self._load(orjson.loads, body)
+            known |= self._load(orjson.loads, body, row_id, reply_id)
         return {digest: Verdict.from_json(verdict) for digest, verdict in known.items()}
 
     def rows(self, *, generation: int | None = None) -> Iterator[tuple[tuple[int, int], Row]]:
         """Rows of a generation (the current one when not said) with their positions, in position order."""
-        for source, variant, row_id, _outcome, body in self._pages(generation):
-            row = self._row(row_id, self._load(orjson.loads, body))
+        for source, variant, row_id, _outcome, facts in self._pages(generation):
+            row = self._row(row_id, facts)
             if row is not None:
                 yield (source, variant), row
 
@@ -85,8 +85,7 @@ class LedgerView:
 
         Replies are read anew by `retrace`; verdicts are exactly those that `settle` was given.
         """
-        for source, variant, row_id, outcome, body in self._pages(generation):
-            facts = self._load(orjson.loads, body)
+        for source, variant, row_id, outcome, facts in self._pages(generation):
             row = self._row(row_id, facts)
             if row is not None:
                 samples = [self._sample(row, retrace, *fields) for fields in facts["samples"]]
@@ -120,7 +119,7 @@ class LedgerView:
     def _catch_up(self) -> None:
         """Make queued writes visible; a reader has none."""
 
-    def _pages(self, generation: int | None) -> Iterator[tuple[int, int, str, Outcome, bytes]]:
+    def _pages(self, generation: int | None) -> Iterator[tuple[int, int, str, Outcome, Mapping[str, Any]]]:
         """Settled rows in pages, so that no long-lived read keeps the WAL from being checkpointed."""
         self._catch_up()
         at = self.generation if generation is None else generation
@@ -130,14 +129,16 @@ class LedgerView:
             " AND (source, variant) > (?, ?) ORDER BY source, variant LIMIT ?",
             (at % 2, at, *last, _PAGE),
         ):
-            yield from page
+            for source, variant, row_id, outcome, body in page:
+                facts = self._load(orjson.loads, body, source, variant, at, row_id, outcome)
+                yield source, variant, row_id, outcome, facts
             last = page[-1][:2]
 
     def _row(self, row_id: str, facts: Mapping[str, Any]) -> Row | None:
         found = self._fetch("SELECT body FROM rows WHERE id = ?", (row_id,))
         if not found:
             return None
-        content = self._load(orjson.loads, found[0][0])
+        content = self._load(orjson.loads, found[0][0], row_id)
         return Row(row_id, facts["group"], **content, origin=facts["origin"])
 
     def _sample(
@@ -154,8 +155,8 @@ class LedgerView:
         except UNREADABLE as error:
             raise explain(self.path, error) from error
 
-    def _load(self, read: Callable[[bytes], Any], stored: bytes) -> Any:
+    def _load(self, read: Callable[[bytes], Any], stored: bytes, *of: str | int) -> Any:
         try:
-            return read(unpack(stored))
+            return read(unpack(stored, *of))
         except ValueError as error:
             raise explain(self.path, error) from error

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from distill.errors import DiskFull, LedgerError
-from distill.ledger.file import RESERVE_BYTES, connect, create, explain, is_full, no_room, pack
+from distill.ledger.file import RESERVE_BYTES, Body, connect, create, explain, is_full, no_room, pack
 from distill.records import Reply
 
 SYNC_SECONDS = 1.0
@@ -190,7 +190,7 @@ class Writer:
             connection.execute("BEGIN IMMEDIATE")
             for job in batch:
                 for sql, values in job.statements:
-                    connection.execute(sql, [pack(v) if type(v) is bytes else v for v in values])
+                    connection.execute(sql, [pack(v) if type(v) is Body else v for v in values])
             connection.execute("COMMIT")
         except Exception as error:
             with suppress(sqlite3.Error):

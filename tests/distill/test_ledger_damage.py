@@ -18,7 +18,6 @@ from distill.errors import DiskFull, LedgerError
 from distill.ledger import Ledger, LedgerView
 from distill.records import Reply
 from tests.distill.ledgers import fill, reply, retrace, settled
-from verify.contract import Status
 
 # ---------------------------------------------------------------- killed, torn, damaged
 
@@ -156,7 +155,7 @@ def use(ledger: Ledger, replies: Mapping[str, Reply]) -> int:
     """Touch everything; how many replies are there, each of them as it was."""
     found = {key: ledger.reply(key, 0) for key in replies}
     assert all(one in (None, replies[key]) for key, one in found.items())
-    assert all(verdict.status is Status.PASS for key in replies for verdict in ledger.verdicts("row", key).values())
+    assert all(verdict.reason == key for key in replies for verdict in ledger.verdicts("row", key).values())
     assert all(one.row.prompt.startswith("question") for one in ledger.settled(retrace))
     ledger.begin({"name": "again"})
     asyncio.run(ledger.record("new", 0, reply("new")))
