@@ -361,7 +361,8 @@ class Thinking:
             sentences.append(self._say("outer.window"))
         sentences += self._grouping(block)
         if block.distinct:
-            sentences.append(self._say("outer.distinct"))
+            routes = block.match is None or bool(block.match.hops)
+            sentences.append(self._say("outer.distinct" if routes else "outer.distinct_values"))
         elif block is self.facts.block and block.match is not None and block.match.hops and not block.group:
             sentences += self._maybe(0.25, "outer.bag")
         return sentences + self._tail(block)
