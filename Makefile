@@ -53,5 +53,5 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) --editable '.[dev]' hatchling
+	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.base

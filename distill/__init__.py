@@ -87,7 +87,7 @@ def _refuse_shadowed_siblings() -> None:
         found = _where(name)
         if found is not None and found.parent.parent != home:
             raise SetupError(
-                f"`import {name}` would load another `{name}` than the one that ships with distill",
+                f"`import {name}` would load {found}, not the `{name}` that ships with distill",
                 where=str(found),
                 cause="Python looks into the script's or the working directory first",
                 help=f"rename {found.name if found.name != '__init__.py' else found.parent.name}, "

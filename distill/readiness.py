@@ -271,28 +271,20 @@ def environment() -> list[Finding]:
     return [
         Finding("distill", "ok", __version__),
         Finding("python", "fail" if old else "ok", python, (), 3 if old else 0),
-        *(_installed(group, names) for group, names in _PACKAGES.items()),
+        _installed(),
         _disk(),
     ]
 
 
-_PACKAGES = {
-    "base": ("aiohttp", "click", "duckdb", "jinja2", "orjson", "pebble", "pydantic", "PyYAML", "rich", "sqlglot"),
-    "maths": ("math-verify",),
-    "chat": ("openai", "httpx"),
-    "hub": ("datasets", "huggingface-hub"),
-}
+_PACKAGES = ("aiohttp", "click", "duckdb", "jinja2", "orjson", "pydantic", "PyYAML", "rich", "sqlglot")
 
 
-def _installed(group: str, names: tuple[str, ...]) -> Finding:
-    versions = {name: _version(name) for name in names}
-    text = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+def _installed() -> Finding:
+    versions = {name: _version(name) for name in _PACKAGES}
     absent = [name for name, version in versions.items() if not version]
-    if not absent:
-        return Finding(group, "ok", text)
-    if group == "base":
-        return Finding(group, "fail", f"missing: {', '.join(absent)}", (), 3)
-    return Finding(group, "skip", f"not installed: pip install 'distill-reasoning[{group}]'")
+    if absent:
+        return Finding("packages", "fail", f"missing: {', '.join(absent)}", (), 3)
+    return Finding("packages", "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
 def _version(name: str) -> str:

@@ -164,5 +164,5 @@ def _template(path: str, stamp: int) -> "JinjaTemplate":
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)  # noqa: S701
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
     return environment.from_string(Path(path).read_text(encoding="utf-8"))

@@ -116,7 +116,7 @@ def needed() -> Iterator[str]:
         canonicalize_name(name): list(map(Requirement, PROJECT["optional-dependencies"][name]))
         for name in PROJECT["optional-dependencies"]
     }
-    todo = [*map(Requirement, PROJECT["dependencies"]), *extras["dev"], Requirement("hatchling")]
+    todo = [*map(Requirement, PROJECT["dependencies"]), *extras["dev"]]
     seen: set[tuple[str, str]] = set()
     while todo:
         one = todo.pop()

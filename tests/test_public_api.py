@@ -74,4 +74,4 @@ def test_a_shadowed_sibling_is_named(tmp_path: object) -> None:
         file.write("raise SystemExit('the wrong one')\n")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import distill"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and "another `verify`" in done.stderr and "the wrong one" not in done.stderr
+    assert done.returncode == 1 and "verify.py, not the `verify`" in done.stderr and "the wrong one" not in done.stderr

@@ -299,7 +299,7 @@ def _until_reset(text: str) -> float | None:
     """Seconds from `1m30s`, `120ms`, a number of seconds, or a time since 1970 in seconds or milliseconds."""
     number = _number(text)
     if number is None:
-        parts = re.findall(r"([\d.]+)(ms|s|m|h|d)", text)
+        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
         return sum(float(value) * _UNITS[unit] for value, unit in parts) if parts else None
     if number > 1e11:
         number /= 1000

@@ -149,8 +149,8 @@ def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_without_a_recipe_the_machine_is_described() -> None:
     sections = {one.section: one for one in readiness.environment()}
-    assert list(sections) == ["distill", "python", "base", "maths", "chat", "hub", "disk"]
-    assert "duckdb 2" in sections["base"].text
+    assert list(sections) == ["distill", "python", "packages", "disk"]
+    assert "duckdb 2" in sections["packages"].text
     assert {sections[name].status for name in ("distill", "python", "base", "disk")} == {"ok"}
 
 
