@@ -151,7 +151,7 @@ def test_without_a_recipe_the_machine_is_described() -> None:
     sections = {one.section: one for one in readiness.environment()}
     assert list(sections) == ["distill", "python", "packages", "disk"]
     assert "duckdb 2" in sections["packages"].text
-    assert {sections[name].status for name in ("distill", "python", "base", "disk")} == {"ok"}
+    assert {sections[name].status for name in ("distill", "python", "packages", "disk")} == {"ok"}
 
 
 def test_the_command_ends_with_the_worst_exit_code(
