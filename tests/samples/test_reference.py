@@ -54,7 +54,7 @@ def fields(name: str) -> Mapping[str, Any]:
 
 def test_enough_examples_with_unique_headings() -> None:
     text = (SAMPLES / "reference.md").read_text(encoding="utf-8")
-    assert len(EXAMPLES) == text.count("\n### ") >= 45
+    assert len(EXAMPLES) == text.count("\n### ") >= 80
     assert set(EXAMPLES) == set(expected())
     assert {fields(name)["graph"] for name in EXAMPLES} == {"bank", "papers", "transit"}
 
