@@ -5,7 +5,7 @@ Design reason: the recursion over expressions is the same in every language, and
 piece of code in the sentence: correct, if less pretty, and never a guess.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
@@ -143,11 +143,13 @@ class Expressions(Naming):
         return ref if isinstance(ref, PropertyRef) and ref.element.group else None
 
     def _edge_of(self, argument: Expr | None, scope: Scope) -> PropertyRef | None:
-        """The property behind an argument when it belongs to the only edge of its noun."""
+        """The property behind an argument when it belongs to the only element of its noun."""
         inner = argument.expressions[0] if isinstance(argument, exp.Distinct) else argument
         ref = self._property(inner, scope) if inner is not None else None
-        if ref is None or ref.element.kind != "edge" or self.totals[self.noun(ref.element).singular] != 1:
+        if ref is None or ref.element.kind == "row" or self.totals[self.noun(ref.element).singular] != 1:
             return None
+        if ref.element.kind == "vertex":
+            return None if ref.element in self.by_role or ref.element in self.pinned else ref
         return ref if self.lexicon.edge(ref.element.labels).known else None
 
     def _edge_aggregate(self, node: Expr, edge: PropertyRef) -> str:
@@ -199,6 +201,10 @@ class Expressions(Naming):
             inner, scope = ref.expression, ref.scope
             ref = scope.look_up(inner) if isinstance(inner, exp.Column) else None
         return ref if isinstance(ref, PropertyRef) else None
+
+    def only_properties(self, items: Iterable[Expr], scope: Scope) -> bool:
+        """Whether outputs are nothing but properties."""
+        return all(self._property(node, scope) is not None for node in items)
 
     def identify(self, *sides: tuple[Expr, Scope]) -> bool:
         """Call a matched vertex by the name of the table row whose key it equals; False where that is not so."""

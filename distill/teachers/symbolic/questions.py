@@ -46,8 +46,11 @@ class Questions:
         items = [item for _, item in block.items]
         if len(match.elements) == 1 and match.vertices and not block.group:
             vertex = match.vertices[0]
-            extent = voice.every(vertex, match)
-            main = self._main("about", s=extent, p=voice.outputs(items, block, about=vertex))
+            extent, shown = voice.every(vertex, match), voice.outputs(items, block, about=vertex)
+            if voice.only_properties(items, block):
+                main = self._main("about", s=extent, p=shown)
+            else:
+                main = self._main("plain", s=extent, o=voice.statement(shown))
         else:
             thing = voice.thing(match)
             if not block.group and not thing and match.rows is None:

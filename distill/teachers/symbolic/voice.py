@@ -78,6 +78,8 @@ class Voice(Expressions):
             "t": lambda: self.introduce(hop.target, scope),
             "e": lambda: self.edge_phrase(hop, scope),
         }
+        if hop.source is hop.target:
+            return self._loop(template, hop, scope)
         present = sorted(
             (key for key in makers if f"{{{key}}}" in template), key=lambda key: template.index(f"{{{key}}}")
         )
@@ -91,6 +93,16 @@ class Voice(Expressions):
         if low == high:
             return self.say("chain.exact", a=str(low))
         return self.say("chain.upto" if low == 0 else "chain.range", a=str(low), b=str(high))
+
+    def _loop(self, template: str, hop: Hop, scope: Match) -> dict[str, str]:
+        """The slots of an edge from an element to itself: its name, and at the other place that it is the same."""
+        first, last = sorted("st", key=lambda key: template.index(f"{{{key}}}"))
+        noun = self.noun(hop.source)
+        slots = {
+            first: self.introduce(hop.source, scope),
+            last: self.say("naming.same", n=noun.singular, m=noun.measure),
+        }
+        return {**slots, "e": self.edge_phrase(hop, scope)}
 
     def _chain(self, hop: Hop, scope: Match) -> str:
         assert hop.bounds is not None
