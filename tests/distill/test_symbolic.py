@@ -1,6 +1,7 @@
 """The symbolic teacher over every worked example: wordings, thinking, the query written back, and what it refuses."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -223,6 +224,30 @@ def test_sample_does_not_depend_on_what_was_asked_before() -> None:
     assert (
         ask(Request("rephrase", ROWS[name], [], sample=5, language="en")).message["content"] == wordings(name, "en")[5]
     )
+
+
+def test_texts_do_not_depend_on_the_process() -> None:
+    """Python's hash seed differs between processes, so no text may hang on the order of a set."""
+    code = (
+        "import hashlib\n"
+        "from tests.distill.test_symbolic import ROWS, trace, wordings\n"
+        "texts = [text for name in list(ROWS)[::4] for said in ('en', 'zh')"
+        " for text in (*wordings(name, said), *trace(name, said))]\n"
+        "print(hashlib.sha256(''.join(texts).encode()).hexdigest())"
+    )
+    root = Path(__file__).parents[2]
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
 
 
 def test_identity_follows_the_lexicon(tmp_path: Path) -> None:
