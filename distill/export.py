@@ -21,6 +21,7 @@ from distill.curate import SPLITS, Curated, completion
 from distill.errors import DiskFull, SetupError
 from distill.records import Sample, Usage
 from distill.sources import BadRecord
+from distill.strategies import language_of
 from verify.contract import Verdict
 
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
@@ -47,7 +48,7 @@ class Counts:
     left_out: Counter[str] = field(default_factory=Counter)
     """Questions left out, by the step that did it: `reply`, a check's name, `undecided`, `duplicate`, `leak`."""
     languages: Counter[str] = field(default_factory=Counter)
-    """Lines by the language that their row names."""
+    """Lines by language: as the row says, else as its question is written."""
     teachers: Counter[str] = field(default_factory=Counter)
     """Lines by the model that answered."""
     usage: Usage = field(default_factory=lambda: Usage(usd=0.0))
@@ -103,7 +104,7 @@ def provenance_line(one: Curated, sample: Sample) -> dict[str, Any]:
         "sample": sample.index,
         "question": row.question,
         "gold": row.answer,
-        "language": row.meta.get("language"),
+        "language": language_of(row),
         "origin": row.origin,
         "teacher": reply.model if reply else None,
         "finish": reply.finish if reply else None,
@@ -169,7 +170,7 @@ def _count(counts: Counts, one: Curated) -> None:
         return
     counts.kept += 1
     counts.rows[one.split] = counts.rows.get(one.split, 0) + len(one.samples)
-    counts.languages[str(one.settled.row.meta.get("language") or "")] += len(one.samples)
+    counts.languages[language_of(one.settled.row)] += len(one.samples)
     for sample in one.samples:
         if sample.reply is not None:
             counts.teachers[sample.reply.model] += 1

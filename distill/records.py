@@ -151,7 +151,7 @@ class Reply:
 
     def dumps(self) -> bytes:
         """JSON bytes for the ledger."""
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     @classmethod
     def loads(cls, data: bytes) -> "Reply":

@@ -68,7 +68,7 @@ def test_data_holds_prompt_completion_and_category_and_nothing_else(tmp_path: Pa
         dropped=1,
         failed=1,
         left_out=Counter({"sql": 1, "reply": 1}),
-        languages=Counter({"zh": 2, "en": 1, "": 1}),
+        languages=Counter({"zh": 3, "en": 1}),
         teachers=Counter({"teacher-7b": 4}),
         usage=Usage(40, 80, 60, 2.0),
     )
