@@ -7,7 +7,7 @@ order and on any machine, so nothing is asked, or paid for, twice.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -85,10 +85,6 @@ class Row:
     def question(self) -> str:
         """The bare question: `meta["question"]`, or the prompt where there is no other."""
         return str(self.meta.get("question") or self.prompt)
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain mapping, read back by `Row(**mapping)`."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
