@@ -6,6 +6,7 @@ Design reason: a verifier that broke is not a wrong answer, so the status has fo
 how an exception, a timeout or a missing gold becomes one of them.
 """
 
+import asyncio
 import difflib
 import hashlib
 import importlib
@@ -382,6 +383,11 @@ def _content(path: Path) -> str:
     return _digest_files(((str(path), path.stat().st_mtime_ns),)) if path.is_file() else "missing"
 
 
+LONG = 20_000
+"""Characters of a completion from which a verifier without a worker runs in a thread: `think` takes 0.6 µs a character
+(measured), and the event loop must not wait 40 ms for one trace."""
+
+
 async def check(case: Case, checks: Sequence[Check], *, pool: Pool) -> dict[str, Verdict]:
     """Run every check that applies, in order, and return name to verdict. Never raises for what a verifier does."""
     return {one.name: await run_check(one, case, pool=pool) for one in checks if one.applies(case)}
@@ -395,6 +401,8 @@ async def run_check(one: Check, case: Case, *, pool: Pool) -> Verdict:
         options = fill_options(one.function, one.options, case.meta, base=one.base)
         if one.tag.isolated:
             verdict = await pool.run(one.spec, [case], options, timeout=one.tag.timeout)
+        elif len(case.completion) > LONG:
+            verdict = await asyncio.to_thread(one.function, case, **options)
         else:
             verdict = one.function(case, **options)
     except TimeoutError:
