@@ -45,6 +45,7 @@ _HAN_NUMBER = re.compile("[零〇一二两三四五六七八九十百千万亿]+
 _NEAR_NUMBER = r"(?<=[\d元次条个笔天岁年月级步跳万亿])"
 _MARKERS: tuple[tuple[str, str], ...] = (
     # the longer phrase stands first: what it matched is taken out before the shorter ones look
+    ("", r"\b(?:without|no) (?:repetitions?|repeats|duplicates?)\b"),  # how rows are listed, not a negation
     ("ge", r"\bat least\b|\bor (?:more|higher|above|over|later|greater|larger)\b"),
     ("ge", r"\b(?:no|not) (?:less|fewer|lower) than\b|\ba minimum of\b|>=|≥"),
     ("ge", rf"至少|不少于|不低于|不小于|大于(?:或)?等于|大于或等于|起码|{_NEAR_NUMBER}及?以上"),
@@ -73,14 +74,11 @@ _MARKERS: tuple[tuple[str, str], ...] = (
 _COMPILED = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _MARKERS)
 
 _SEND = (
-    r"send|sends|sent|sending|sender|pay|pays|paid|paying|payer|transferred|transferring|gives?|gave"
+    r"send|sends|sent|sending|sender|pay|pays|paid|paying|payer|transferred|transferring"
     r"|ships?|shipped|supplies|supplied|refers?|referred"
 )
-_RECEIVE = r"receive|receives|received|receiving|receiver|recipient|gets?|got|obtains?|obtained|accepts?|accepted"
-_HAN_SEND = (
-    r"send|sends|sent|sending|sender|pay|pays|paid|paying|payer|transferred|transferring|gives?|gave"
-    r"|ships?|shipped|supplies|supplied|refers?|referred"
-)
+_RECEIVE = r"receive|receives|received|receiving|receiver|recipient|accepts?|accepted"
+_HAN_SEND = r"转给|转出|汇给|汇出|付给|支付|发出|发送|寄给|打给|转账给|转账到|付款给|汇款给|转了|转过"
 _HAN_RECEIVE = r"收到|收过|收取|接收|获得|得到|转入|汇入|收款"
 _LEFT_ROLES = (
     # what stands shortly before a name: the nearest marker decides
@@ -174,7 +172,7 @@ def markers(text: str, literals: Iterable[str] = ()) -> set[str]:
     found = set()
     for name, pattern in _COMPILED:
         rest, count = pattern.subn(" ", rest)
-        if count:
+        if count and name:
             found.add(name)
     return found
 
