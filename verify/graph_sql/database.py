@@ -89,7 +89,7 @@ class Database:
             self._connection.execute("SET integer_division = true")
         for setting in _SETTINGS:
             self._connection.execute(setting)
-        self._prepare = lru_cache(maxsize=512)(self._prepare_now)
+        self._prepare = lru_cache(maxsize=64)(self._prepare_now)
 
     @property
     def graphs(self) -> Mapping[str, Graph]:

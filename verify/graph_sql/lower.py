@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .bind import Bound
 from .bind_expressions import conditions
 from .catalog import ElementTable, End
+from .errors import GraphCannotRun
 from .expand import Assignment, Slot, Use, assignments
 from .lower_expressions import Scope, alias_of, lower_expression, quote, render
 from .tree import Name
@@ -18,10 +19,19 @@ from .tree import Name
 Types = Mapping[tuple[str, str, str], str]
 """DuckDB type by (graph, kind, property), all folded."""
 
+MAX_SQL = 120_000
+"""Longest SQL of one GRAPH_TABLE in characters: planning grows faster than its length, this takes a few seconds."""
+
 
 def lower_table(bound: Bound, types: Types) -> str:
     """The SELECT that has the rows and columns of a bound GRAPH_TABLE; raises GraphCannotRun."""
-    selects = [select for one in assignments(bound) for select in _Flat(one, types).selects()]
+    selects: list[str] = []
+    length = 0
+    for one in assignments(bound):
+        selects += (made := _Flat(one, types).selects())
+        length += sum(map(len, made))
+        if length > MAX_SQL:
+            raise GraphCannotRun("the pattern means too many joins", hint="name labels, lower the quantifiers' bounds")
     if not selects:
         return lower_empty(bound, types)
     return " UNION ALL ".join(selects)

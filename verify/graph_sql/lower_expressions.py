@@ -238,7 +238,25 @@ def _aggregate(node: Expr, scope: Scope) -> str:
     blank = replace(scope, slots={}, row={})
     if type(node) in (*_ON_LISTS, exp.Count) and not node.args.get("distinct"):
         return _over_list(node, inner, blank)
+    if isinstance(node, exp.GroupConcat) and inner and _is_plain_listagg(node):
+        return _listagg_over_list(node, inner)
     return _over_table(node, leaves, inner, blank)
+
+
+def _is_plain_listagg(node: exp.GroupConcat) -> bool:
+    separator = node.args.get("separator")
+    return not isinstance(node.this, exp.Order | exp.Distinct) and isinstance(separator, exp.Literal | None)
+
+
+def _listagg_over_list(node: exp.GroupConcat, inner: list[Scope]) -> str:
+    """In path order, which is the order of the list."""
+    separator = node.args.get("separator")
+    values = ", ".join(_as_text(render(_lower(node.this.copy(), one)), one.bound) for one in inner)
+    return f"list_aggregate([{values}], 'string_agg', {render(separator) if separator is not None else _text('')})"
+
+
+def _as_text(value: str, bound: Bound) -> str:
+    return f"oracle_text({value})" if bound.dialect.reader == "oracle" else f"CAST({value} AS VARCHAR)"
 
 
 def _over_list(node: Expr, inner: list[Scope], blank: Scope) -> str:
@@ -322,8 +340,7 @@ def _listagg(node: exp.GroupConcat, bound: Bound) -> str:
     distinct = isinstance(value, exp.Distinct)
     if distinct:
         value = value.expressions[0]
-    shown = render(value)
-    text = f"oracle_text({shown})" if bound.dialect.reader == "oracle" else f"CAST({shown} AS VARCHAR)"
+    text = _as_text(render(value), bound)
     separator = node.args.get("separator")
     between = render(separator) if separator is not None else "''"
     # without an order of its own, DISTINCT sorts

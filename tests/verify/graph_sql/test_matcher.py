@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from verify.graph_sql import load
+from verify.graph_sql import GraphCannotRun, load
 
 from .matcher import Arc, Element, Graph, Group, Match, Node, Term, Test, group_names, matches
 
@@ -80,7 +80,7 @@ def labelled(labels: tuple[str, ...]) -> str:
     return " ".join(f"LABEL {label} PROPERTIES (id, p)" for label in labels)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=24)
 def loaded(seed: int) -> tuple[Graph, Any]:
     graph, text = make_graph(seed)
     return graph, load(text)
@@ -246,7 +246,12 @@ def check(seed: int, pattern: tuple[list[list[Term]], Test | None, str]) -> None
     graph, db = loaded(seed)
     wanted = expected(graph, *pattern)
     query = statement(*pattern)
-    assert Counter(db.query(query).rows) == wanted, query
+    try:
+        rows = db.query(query).rows
+    except GraphCannotRun:
+        assume(False)  # several quantifiers without labels: refused by size
+        raise
+    assert Counter(rows) == wanted, query
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
