@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from distill.errors import DiskFull, LedgerError
 from distill.ledger import Ledger, LedgerView
 from distill.records import Reply
+from tests.conftest import SoakTable
 from tests.distill.ledgers import fill, reply, retrace, settled
 
 # ---------------------------------------------------------------- killed, torn, damaged
@@ -162,17 +163,39 @@ def use(ledger: Ledger, replies: Mapping[str, Reply]) -> int:
     return sum(one is not None for one in found.values())
 
 
+CUTS = {"cuts": st.sampled_from([1, 1, 4, 20]), "width": st.sampled_from([1, 1, 8, 400, 5000])}
+
+
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**32), cuts=st.sampled_from([1, 1, 4, 20]), width=st.sampled_from([1, 1, 8, 400, 5000]))
+@given(seed=st.integers(0, 2**32), **CUTS)
 def test_no_damage_alters_a_reply_or_ends_in_anything_but_an_error_that_salvage_mends(
     tmp_path_factory: pytest.TempPathFactory, sound: Sound, seed: int, cuts: int, width: int
 ) -> None:
+    damaged_and_salvaged(tmp_path_factory.mktemp("damaged"), sound, seed=seed, cuts=cuts, width=width)
+
+
+@pytest.mark.soak
+def test_two_thousand_damages(tmp_path: Path, sound: Sound, soak_table: SoakTable) -> None:
+    for seed in range(2000):
+        directory = tmp_path / str(seed)
+        directory.mkdir()
+        chance = random.Random(seed)
+        damaged_and_salvaged(
+            directory, sound, seed=seed, cuts=chance.choice([1, 4, 20]), width=chance.choice([1, 8, 400])
+        )
+        shutil.rmtree(directory)
+    soak_table(
+        "Ledgers damaged at random places, opened and salvaged", 2000, "no reply altered, every failure an error"
+    )
+
+
+def damaged_and_salvaged(directory: Path, sound: Sound, *, seed: int, cuts: int, width: int) -> None:
     content, replies = bytearray(sound.content), sound.replies
     chance = random.Random(seed)
     for _ in range(cuts):
         place = chance.randrange(len(content))
         content[place : place + width] = chance.randbytes(len(content[place : place + width]))
-    path = tmp_path_factory.mktemp("damaged") / "ledger.db"
+    path = directory / "ledger.db"
     path.write_bytes(content)
     try:
         with Ledger.open(path.parent) as ledger:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import SoakTable
 from verify.contract import Case, Check, Status, check
 from verify.pool import Pool, WorkerDied
 
@@ -430,7 +431,10 @@ def test_a_storm_of_kills_costs_jobs_but_never_the_pool() -> None:
 
 
 @pytest.mark.soak
-def test_a_long_storm_of_kills() -> None:
+def test_a_long_storm_of_kills(soak_table: SoakTable) -> None:
     before = descendants()
     storm(1000)
     assert descendants() == before
+    soak_table(
+        "SIGKILL of pool workers and of the process that forks them, under load", 1000, "no wrong result, nothing left"
+    )
