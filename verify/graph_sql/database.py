@@ -46,6 +46,7 @@ _OPTIMIZERS = frozenset(
 
 _SETTINGS = (
     "SET temp_directory = ''",
+    "SET enable_progress_bar = false",
     "SET python_enable_replacements = false",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",

@@ -64,6 +64,21 @@ limit                s s y y y | LIMIT
 double_colon         s s y s y | `::`
 ilike                s s y s y | ILIKE
 distinct_on          s s y s y | DISTINCT ON
+node_tables          y s y y s | NODE TABLES, RELATIONSHIP TABLES
+no_tables            y s y s s | a graph without tables
+or_replace           s y s y y | CREATE OR REPLACE PROPERTY GRAPH
+if_not_exists        s y s y y | CREATE PROPERTY GRAPH IF NOT EXISTS
+element_key          y y y y s | KEY of an element table
+end_by_foreign_key   y y y s y | SOURCE and DESTINATION by foreign key
+end_without_columns  s y s y s | REFERENCES without columns
+default_label        y y y y s | DEFAULT LABEL
+several_labels       y y y y s | several labels on a table
+properties_first     s s s s y | PROPERTIES before LABEL
+properties_are       y y s y y | PROPERTIES ARE ALL COLUMNS
+properties_except    y y s y y | EXCEPT behind ALL COLUMNS
+computed_property    y y y y s | a computed property
+options              s y s y s | OPTIONS of a graph
+label_differs        u y u u u | one label with different properties on two tables
 """
 
 

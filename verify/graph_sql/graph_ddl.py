@@ -44,23 +44,48 @@ class _GraphParser:
     def read(self) -> Graph | None:
         at = self.at
         at.index += 1
-        at.take_words("OR", "REPLACE")
+        self._gate("or_replace", "OR", "REPLACE")
         at.index += 2
-        at.take_words("IF", "NOT", "EXISTS")
+        self._gate("if_not_exists", "IF", "NOT", "EXISTS")
         name = self._dotted("the name of the graph")
-        if not (at.words("VERTEX", "TABLES") or at.words("NODE", "TABLES")):
+        if self._section("VERTEX", "NODE"):
+            self._tables("vertex")
+        elif at.peek() is not None:
             at.refuse_here("expected VERTEX TABLES")
-        at.index += 2
-        self._tables("vertex")
-        if at.words("EDGE", "TABLES") or at.words("RELATIONSHIP", "TABLES"):
-            at.index += 2
+        else:
+            at.require("no_tables", name.offset)
+        if self._section("EDGE", "RELATIONSHIP"):
             self._tables("edge")
-        if at.take_words("OPTIONS"):
+        self._check_labels(name)
+        if self._gate("options", "OPTIONS"):
             at.expect(T.L_PAREN, "`(`")
             at.index = at.span_to_close() + 1
         if at.peek() is not None:
             at.refuse_here("expected the end of CREATE PROPERTY GRAPH")
         return Graph(self._fold(name), name.text, self.vertices, self.edges)
+
+    def _gate(self, feature: str, *words: str) -> bool:
+        """Step over words that stand here, if the dialect takes what they mean."""
+        start = self.at.offset()
+        if not self.at.take_words(*words):
+            return False
+        self.at.require(feature, start)
+        return True
+
+    def _section(self, word: str, other: str) -> bool:
+        return self.at.take_words(word, "TABLES") or self._gate("node_tables", other, "TABLES")
+
+    def _check_labels(self, name: Name) -> None:
+        """Where the dialect demands it, a label shows the same properties on every table."""
+        for tables in (self.vertices, self.edges):
+            shown: dict[str, tuple[str, frozenset[str]]] = {}
+            for table in tables.values():
+                for label in table.labels.values():
+                    properties = frozenset(label.properties)
+                    other, known = shown.setdefault(label.name, (table.shown, properties))
+                    if known != properties:
+                        hint = f"label `{label.shown}` of `{other}` and of `{table.shown}` differ"
+                        self.at.require("label_differs", name.offset, hint=hint)
 
     def _fold(self, name: Name) -> str:
         return self.at.dialect.fold(name.text, name.quoted)
@@ -105,7 +130,7 @@ class _GraphParser:
         (self.vertices if kind == "vertex" else self.edges)[folded] = element
 
     def _key(self, table: Table, alias: Name) -> tuple[str, ...]:
-        if self.at.take_words("KEY"):
+        if self._gate("element_key", "KEY"):
             return self._column_list(table)
         if not table.primary_key:
             self._refuse(f"`{alias.text}` has neither KEY (…) nor a primary key", alias)
@@ -133,11 +158,16 @@ class _GraphParser:
         at = self.at
         at.expect_words(word, hint=f"an edge table needs {word} KEY (…) REFERENCES vertex_table (…)")
         if not at.take_words("KEY"):
+            at.require("end_by_foreign_key", at.offset(), hint=f"write {word} KEY (…) REFERENCES …")
             return self._end_by_foreign_key(table, word)
         own = self._column_list(table)
         at.expect_words("REFERENCES")
         vertex, name = self._vertex_reference()
-        columns = self._column_list(self.tables[vertex.table]) if at.kind() is T.L_PAREN else vertex.key
+        if at.kind() is T.L_PAREN:
+            columns = self._column_list(self.tables[vertex.table])
+        else:
+            at.require("end_without_columns", name.offset, hint=f"write {name.text} ({', '.join(vertex.key)})")
+            columns = vertex.key
         if len(columns) != len(own):
             self._refuse(f"{word} KEY has {len(own)} columns and REFERENCES {len(columns)}", name)
         return End(vertex.name, own, columns)
@@ -167,20 +197,32 @@ class _GraphParser:
 
     def _labels(self, table: Table, alias: Name) -> list[_Listed]:
         at = self.at
+        if at.words("PROPERTIES") or at.words("NO", "PROPERTIES"):
+            return [self._unlabelled(table, alias)]
         listed: list[_Listed] = []
         while True:
-            if at.take_words("DEFAULT", "LABEL"):
+            start = at.offset()
+            if self._gate("default_label", "DEFAULT", "LABEL"):
                 name = alias
             elif at.take_words("LABEL"):
                 name = at.name("a label")
-            elif not listed and (at.words("PROPERTIES") or at.words("NO", "PROPERTIES")):
-                name = alias
             else:
                 break
             if any(self._fold(one.name) == self._fold(name) for one in listed):
                 self._refuse(f"label `{name.text}` is given twice", name)
+            if listed:
+                at.require("several_labels", start)
             listed.append(_Listed(name, self._properties(table)))
         return listed or [_Listed(alias, _all_columns(table, frozenset()))]
+
+    def _unlabelled(self, table: Table, alias: Name) -> _Listed:
+        """Properties without a label in front: of the default label, or of one that follows."""
+        properties = self._properties(table)
+        start = self.at.offset()
+        if not self.at.take_words("LABEL"):
+            return _Listed(alias, properties)
+        self.at.require("properties_first", start, hint="write LABEL name PROPERTIES (…)")
+        return _Listed(self.at.name("a label"), properties)
 
     def _properties(self, table: Table) -> Mapping[str, Property]:
         at = self.at
@@ -188,9 +230,9 @@ class _GraphParser:
             return {}
         if not at.take_words("PROPERTIES"):
             return _all_columns(table, frozenset())
-        at.take_words("ARE")
+        self._gate("properties_are", "ARE")
         if at.take_words("ALL", "COLUMNS"):
-            left_out = frozenset(self._column_list(table)) if at.take_words("EXCEPT") else frozenset()
+            left_out = frozenset(self._column_list(table)) if self._gate("properties_except", "EXCEPT") else frozenset()
             return _all_columns(table, left_out)
         return self._property_list(table)
 
@@ -230,6 +272,7 @@ class _GraphParser:
             column = table.columns[expression.name]
             name = alias or Name(written, tokens[0].token_type is T.IDENTIFIER, start)
             return name, Property(self._fold(name), name.text, column.type, _column_node(column.name))
+        at.require("computed_property", start)
         if alias is None:
             at.refuse("a computed property needs AS name", start)
         return alias, Property(self._fold(alias), alias.text, "", adapt(expression, at.dialect))

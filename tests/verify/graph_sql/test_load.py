@@ -145,3 +145,25 @@ def test_importing_the_package_loads_neither_parser_nor_database() -> None:
     code = "import sys, verify.graph_sql; print([m for m in ('sqlglot', 'duckdb') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "taken", "refused"),
+    [
+        ("oracle", "VERTEX TABLES (v)", "NODE TABLES (v)"),
+        ("postgres", "NODE TABLES (v)", "VERTEX TABLES (v PROPERTIES ALL COLUMNS EXCEPT (born))"),
+        ("postgres", "VERTEX TABLES (v KEY (id))", "VERTEX TABLES (v PROPERTIES ARE ALL COLUMNS)"),
+        ("postgres", "", "VERTEX TABLES (v, w) OPTIONS (x)"),
+        ("googlesql", "NODE TABLES (v KEY (id))", ""),
+        ("duckpgq", "VERTEX TABLES (v PROPERTIES (id, name) LABEL l)", "VERTEX TABLES (v KEY (id))"),
+        ("duckpgq", "VERTEX TABLES (v)", "VERTEX TABLES (v LABEL a LABEL b)"),
+        ("oracle", "VERTEX TABLES (v LABEL a LABEL b)", "VERTEX TABLES (v PROPERTIES (id) LABEL a)"),
+        ("standard", "VERTEX TABLES (v LABEL a, w LABEL b)", "VERTEX TABLES (v LABEL a, w LABEL a)"),
+        ("oracle", "VERTEX TABLES (v LABEL a, w LABEL a)", ""),
+    ],
+)
+def test_each_dialect_has_its_own_definitions(dialect: str, taken: str, refused: str) -> None:
+    tables = TABLES.replace("VARCHAR2", "VARCHAR").replace("NUMBER", "NUMERIC")
+    assert load(f"{tables} CREATE PROPERTY GRAPH p {taken};", dialect).graphs
+    with pytest.raises(GraphSqlError):
+        load(f"{tables} CREATE PROPERTY GRAPH p {refused};", dialect)
