@@ -134,32 +134,36 @@ def describe(graphs: Iterable[Graph]) -> str:
 
 
 def _describe(graph: Graph) -> str:
-    lines = [f"PROPERTY GRAPH {graph.shown}", "VERTICES"]
-    lines += [_describe_element(table, graph) for table in graph.vertices.values()]
-    if graph.edges:
-        lines.append("EDGES")
-        lines += [_describe_element(table, graph) for table in graph.edges.values()]
+    lines = [f"PROPERTY GRAPH {graph.shown}"]
+    lines += [_describe_vertex(table) for table in graph.vertices.values()]
+    lines += [_describe_edge(table, graph) for table in graph.edges.values()]
     return "\n".join(lines)
 
 
-def _describe_element(table: ElementTable, graph: Graph) -> str:
-    labels = " and ".join(_describe_label(label, table) for label in table.labels.values())
-    key = ", ".join(_shown_key(table))
-    text = f"  {labels} KEY ({key})"
-    if table.source is not None and table.destination is not None:
-        text += f" FROM {_end_label(table.source, graph)} TO {_end_label(table.destination, graph)}"
-    return text
-
-
-def _describe_label(label: ElementLabel, table: ElementTable) -> str:
-    properties = [table.properties[name] for name in label.properties]
-    return f"{label.shown} ({', '.join(f'{one.shown} {one.type}'.strip() for one in properties)})"
-
-
-def _shown_key(table: ElementTable) -> list[str]:
+def _describe_vertex(table: ElementTable) -> str:
     by_column = {one.column: one.shown for one in table.properties.values() if one.column}
-    return [by_column.get(column, column) for column in table.key]
+    key = [by_column[column] for column in table.key if column in by_column]
+    shown = f", KEY ({', '.join(key)})" if len(key) == len(table.key) else ""
+    return f"VERTEX {_describe_labels(table)}{shown}"
 
 
-def _end_label(end: End, graph: Graph) -> str:
-    return " | ".join(label.shown for label in graph.vertices[end.vertex].labels.values())
+def _describe_edge(table: ElementTable, graph: Graph) -> str:
+    assert table.source is not None and table.destination is not None
+    source, destination = (_first_label(graph.vertices[end.vertex]) for end in (table.source, table.destination))
+    return f"EDGE {_describe_labels(table)} FROM {source} TO {destination}"
+
+
+def _describe_labels(table: ElementTable) -> str:
+    """The first label with types, the others with what they show: all have the same properties underneath."""
+    typed: set[str] = set()
+    parts: list[str] = []
+    for label in table.labels.values():
+        properties = [table.properties[name] for name in label.properties]
+        listed = [one.shown if one.name in typed else f"{one.shown} {one.type}" for one in properties]
+        typed.update(label.properties)
+        parts.append(f"{label.shown} ({', '.join(listed)})")
+    return ", also ".join(parts)
+
+
+def _first_label(table: ElementTable) -> str:
+    return next(iter(table.labels.values())).shown

@@ -148,7 +148,8 @@ def _column(part: exp.ColumnDef, rules: Dialect) -> TableColumn:
     if not isinstance(kind, exp.DataType):
         kind = exp.DataType.build("VARCHAR")
     nullable = part.find(exp.NotNullColumnConstraint, exp.PrimaryKeyColumnConstraint) is None
-    return TableColumn(fold(part.this, rules), part.name, kind.sql(rules.reader), kind, nullable)
+    declared = kind.sql(rules.reader)
+    return TableColumn(fold(part.this, rules), part.name, "INTEGER" if declared == "INT" else declared, kind, nullable)
 
 
 def _reference(own: tuple[str, ...], reference: exp.Expr, rules: Dialect) -> ForeignKey:
