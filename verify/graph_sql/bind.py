@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
+from sqlglot import exp
+
 from .catalog import Catalog, ElementTable, Graph
 from .dialects import DIALECTS, Dialect
 from .errors import GraphBindingError, GraphSqlError, place
@@ -80,6 +82,8 @@ class Bound:
     variables: dict[str, Variable] = field(default_factory=dict)
     scopes: dict[int, int] = field(default_factory=dict)
     """Scope of a quantified term by the offset where the term stands."""
+    around: frozenset[str] = frozenset()
+    """Tables and aliases of the outer query, which a lateral reference may name."""
     columns: list[Column] = field(default_factory=list)
     """The columns that come out, with every `v.*` expanded."""
     adapted: dict[int, tuple[Expr, Expr]] = field(default_factory=dict, repr=False)
@@ -104,15 +108,19 @@ class Bound:
 
 def bind_query(query: Query, catalog: Catalog) -> list[Bound]:
     """Every GRAPH_TABLE of a query, bound; raises GraphBindingError."""
-    return [bind_table(table, catalog, text=query.text, dialect=query.dialect) for table in query.tables]
+    rules = DIALECTS[query.dialect]
+    around = frozenset(rules.fold(node.alias_or_name) for node in query.outer.find_all(exp.Table, exp.Subquery))
+    return [bind_table(table, catalog, text=query.text, dialect=query.dialect, around=around) for table in query.tables]
 
 
-def bind_table(table: GraphTable, catalog: Catalog, *, text: str, dialect: str) -> Bound:
+def bind_table(
+    table: GraphTable, catalog: Catalog, *, text: str, dialect: str, around: frozenset[str] = frozenset()
+) -> Bound:
     """One GRAPH_TABLE, bound; raises GraphBindingError with place and hint."""
     from .bind_expressions import bind_expressions
 
     rules = DIALECTS[dialect]
-    bound = Bound(table, _graph(table, catalog, text, rules), rules, text)
+    bound = Bound(table, _graph(table, catalog, text, rules), rules, text, around=around)
     for path in table.paths:
         if path.prefix:
             bound.cannot_run = f"path search `{path.prefix}` is not executed here"

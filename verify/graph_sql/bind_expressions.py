@@ -214,9 +214,19 @@ class _Checker:
             bound.refuse("`*` cannot stand here", offset_of(node), hint="name a property or use BINDING_COUNT(v)")
         if not node.table:
             self._refuse_bare(node)
-        variable = find_variable(bound, identifier_name(node.args["table"]))
+        owner = identifier_name(node.args["table"])
+        if bound.fold(owner) not in bound.variables and bound.fold(owner) in bound.around:
+            self._lateral(owner)
+            return
+        variable = find_variable(bound, owner)
         self._single(variable, offset_of(node), aggregate)
         self._property(variable, identifier_name(node.this))
+
+    def _lateral(self, owner: Name) -> None:
+        if not self.bound.dialect.takes("lateral"):
+            hint = "put the column into COLUMNS and compare it in the outer query"
+            self.bound.refuse(f"`{owner.text}` of the outer query cannot be read here", owner.offset, hint=hint)
+        self.bound.cannot_run = "a lateral reference is not executed here"
 
     def _refuse_bare(self, node: exp.Column) -> None:
         bound = self.bound

@@ -65,7 +65,7 @@ def _read_statement(at: Cursor, script: Script) -> None:
     if at.words("DROP", "PROPERTY", "GRAPH"):
         _drop_graph(at, script)
     elif at.word() == "CREATE" and _is_graph(at):
-        graph = parse_graph(at, script.tables)
+        graph = parse_graph(at, script.tables, script.graphs)
         if graph is not None:
             script.graphs[graph.name] = graph
     else:

@@ -22,9 +22,12 @@ from .tree import Name
 T = TokenType
 
 
-def parse_graph(at: Cursor, tables: Mapping[str, Table]) -> Graph | None:
-    """Read one CREATE PROPERTY GRAPH statement; raises GraphSyntaxError or GraphBindingError."""
-    return _GraphParser(at, tables).read()
+def parse_graph(at: Cursor, tables: Mapping[str, Table], graphs: Mapping[str, Graph]) -> Graph | None:
+    """Read one CREATE PROPERTY GRAPH statement; None where IF NOT EXISTS finds the graph in `graphs`.
+
+    Raises GraphSyntaxError or GraphBindingError.
+    """
+    return _GraphParser(at, tables, graphs).read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +39,21 @@ class _Listed:
 
 
 class _GraphParser:
-    def __init__(self, at: Cursor, tables: Mapping[str, Table]) -> None:
-        self.at, self.tables = at, tables
+    def __init__(self, at: Cursor, tables: Mapping[str, Table], graphs: Mapping[str, Graph]) -> None:
+        self.at, self.tables, self.graphs = at, tables, graphs
         self.vertices: dict[str, ElementTable] = {}
         self.edges: dict[str, ElementTable] = {}
 
     def read(self) -> Graph | None:
         at = self.at
         at.index += 1
-        self._gate("or_replace", "OR", "REPLACE")
+        replaces = self._gate("or_replace", "OR", "REPLACE")
         at.index += 2
-        self._gate("if_not_exists", "IF", "NOT", "EXISTS")
+        lenient = self._gate("if_not_exists", "IF", "NOT", "EXISTS")
         name = self._dotted("the name of the graph")
+        known = self._fold(name) in self.graphs
+        if self._fold(name) in self.tables or (known and not (replaces or lenient)):
+            self._refuse(f"`{name.text}` is already the name of a {'graph' if known else 'table'}", name)
         if self._section("VERTEX", "NODE"):
             self._tables("vertex")
         elif at.peek() is not None:
@@ -57,12 +63,38 @@ class _GraphParser:
         if self._section("EDGE", "RELATIONSHIP"):
             self._tables("edge")
         self._check_labels(name)
-        if self._gate("options", "OPTIONS"):
-            at.expect(T.L_PAREN, "`(`")
-            at.index = at.span_to_close() + 1
+        if not self._mixed_types():
+            self._check_types(name)
         if at.peek() is not None:
             at.refuse_here("expected the end of CREATE PROPERTY GRAPH")
+        if known and lenient and not replaces:
+            return None
         return Graph(self._fold(name), name.text, self.vertices, self.edges)
+
+    def _mixed_types(self) -> bool:
+        """Step over OPTIONS ( … ); whether they allow a property to have several types."""
+        at = self.at
+        if not self._gate("options", "OPTIONS"):
+            return False
+        at.expect(T.L_PAREN, "`(`")
+        close = at.span_to_close()
+        words = " ".join(token.text.upper() for token in at.tokens[at.index : close])
+        at.index = close + 1
+        return "ALLOW MIXED PROPERTY TYPES" in words
+
+    def _check_types(self, name: Name) -> None:
+        """A property has one kind of type in the whole graph; the length of a text or a number does not count."""
+        kinds: dict[str, tuple[str, str]] = {}
+        for element in (*self.vertices.values(), *self.edges.values()):
+            columns = self.tables[element.table].columns
+            for one in element.properties.values():
+                if one.column is None or not columns[one.column].type:
+                    continue
+                kind = _family(columns[one.column].kind)
+                other, known = kinds.setdefault(one.name, (element.shown, kind))
+                if known != kind:
+                    hint = f"it is {known} on `{other}` and {kind} on `{element.shown}`"
+                    self._refuse(f"property `{one.shown}` has two types", name, hint=hint)
 
     def _gate(self, feature: str, *words: str) -> bool:
         """Step over words that stand here, if the dialect takes what they mean."""
@@ -287,6 +319,19 @@ class _GraphParser:
                 self.at.refuse(f"no column `{node.name}` in `{table.shown}`", offset, hint=hint, kind=GraphBindingError)
             node.this.set("this", folded)
             node.this.set("quoted", True)
+
+
+_FAMILIES = {
+    "text": ("CHAR", "TEXT", "NAME", "CLOB"),
+    "number": ("INT", "DECIMAL", "FLOAT", "DOUBLE", "NUMERIC", "REAL", "NUMBER"),
+    "time": ("DATE", "TIME"),
+}
+
+
+def _family(kind: exp.DataType) -> str:
+    """The kind of a type in words; a type of its own where it is none of the usual."""
+    name = kind.this.name if hasattr(kind.this, "name") else str(kind.this)
+    return next((family for family, parts in _FAMILIES.items() if any(part in name for part in parts)), name.lower())
 
 
 def _item_end(at: Cursor, close: int) -> int:

@@ -50,6 +50,8 @@ def test_the_catalog_shows_what_was_declared() -> None:
         graph("v, nokey KEY (a)"),
         graph("v") + "DROP PROPERTY GRAPH p; CREATE PROPERTY GRAPH p VERTEX TABLES (w);",
         graph("v") + "COMMIT;\n/\n",
+        graph("v") + graph("w", head="CREATE PROPERTY GRAPH IF NOT EXISTS p")[len(TABLES) :],
+        graph("v, w PROPERTIES (k2 AS id)").rstrip(";") + " OPTIONS (ALLOW MIXED PROPERTY TYPES);",
         TABLES + "CREATE VIEW young AS SELECT id, name FROM v; CREATE PROPERTY GRAPH p VERTEX TABLES (young KEY (id));",
     ],
 )
@@ -75,6 +77,9 @@ def test_definitions_that_are_taken(script: str) -> None:
         (graph("v, w", f"e {END_B} {END_A}"), "syntax", "DESTINATION", "SOURCE KEY"),
         (graph("v", head="CREATE PROPERTY GRAPH"), "syntax", "TABLES", "VERTEX TABLES"),
         (TABLES + "CREATE PROPERTY GRAPH p EDGE TABLES (e);", "syntax", "EDGE", "VERTEX TABLES"),
+        (graph("v", head="CREATE PROPERTY GRAPH w"), "binding", "w VERTEX", "already the name of a table"),
+        (graph("v") + graph("v")[len(TABLES) :], "binding", "p VERTEX", "already the name of a graph"),
+        (graph("v, w PROPERTIES (k1, k2, k2 AS id)"), "binding", "p VERTEX", "number on `v` and text on `w`"),
         (TABLES + "DELETE FROM v;", "syntax", "DELETE", "not taken in a script"),
         (TABLES + "INSERT INTO zz VALUES (1);", "binding", "INSERT", "no table"),
         (TABLES + "INSERT INTO v SELECT * FROM v;", "syntax", "INSERT", "VALUES only"),
