@@ -36,4 +36,4 @@ def load(script: str | Path, dialect: str = "oracle") -> "Database":
     if dialect not in DIALECTS:
         raise ValueError(f"unknown dialect `{dialect}`: use one of {', '.join(DIALECTS)}")
     is_path = isinstance(script, Path) or ("\n" not in script and script.endswith(".sql"))
-    return load_script(Path(script).read_text(encoding="utf-8") if is_path else str(script), dialect)
+    return load_script(Path(script).read_text(encoding="utf-8-sig") if is_path else str(script), dialect)

@@ -6,7 +6,7 @@ script of a stranger can do no more than fill its own tables.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
@@ -88,6 +88,12 @@ def _read_table_statement(at: Cursor, script: Script) -> None:
     parsed = parse_expression(at, at.tokens, statement=True)
     if isinstance(parsed, exp.Insert):
         script.inserts.append(_checked_insert(parsed, at, script))
+    elif isinstance(parsed, exp.MultitableInserts):
+        script.inserts += [_checked_insert(one, at, script) for one in parsed.find_all(exp.Insert)]
+    elif isinstance(parsed, exp.Alter) and parsed.find(exp.PrimaryKey, exp.ForeignKey):
+        _add_keys(parsed, at, script)
+    elif isinstance(parsed, exp.Create) and parsed.kind == "INDEX":
+        return  # an index changes no row
     elif isinstance(parsed, exp.Create) and parsed.kind == "TABLE" and isinstance(parsed.this, exp.Schema):
         table = _table(parsed, at.dialect)
         script.tables[table.name] = table
@@ -95,7 +101,7 @@ def _read_table_statement(at: Cursor, script: Script) -> None:
         view = _view(parsed, at.dialect)
         script.tables[view.name] = view
     else:
-        hint = "CREATE TABLE, CREATE VIEW, INSERT … VALUES and CREATE PROPERTY GRAPH are"
+        hint = "CREATE TABLE, ALTER TABLE … ADD key, CREATE VIEW, INSERT … VALUES and CREATE PROPERTY GRAPH are"
         at.refuse("this statement is not taken in a script", start, hint=hint)
 
 
@@ -128,14 +134,34 @@ def _table(create: exp.Create, rules: Dialect) -> Table:
             if part.find(exp.PrimaryKeyColumnConstraint):
                 primary = (column.name,)
             foreign += [_reference((column.name,), one, rules) for one in part.find_all(exp.Reference)]
-            continue
-        for key in part.find_all(exp.PrimaryKey):
-            primary = tuple(fold(_bare(one), rules) for one in key.expressions)
-        for key in part.find_all(exp.ForeignKey):
-            own = tuple(fold(one, rules) for one in key.expressions)
-            foreign.append(_reference(own, key.args["reference"], rules))
+        else:
+            primary = _primary_key(part, rules) or primary
+            foreign += _foreign_keys(part, rules)
     name = schema.this.this
     return Table(fold(name, rules), name.name, columns, primary, tuple(foreign))
+
+
+def _primary_key(part: exp.Expr, rules: Dialect) -> tuple[str, ...]:
+    key = part.find(exp.PrimaryKey)
+    return tuple(fold(_bare(one), rules) for one in key.expressions) if key is not None else ()
+
+
+def _foreign_keys(part: exp.Expr, rules: Dialect) -> list[ForeignKey]:
+    return [
+        _reference(tuple(fold(one, rules) for one in key.expressions), key.args["reference"], rules)
+        for key in part.find_all(exp.ForeignKey)
+    ]
+
+
+def _add_keys(alter: exp.Alter, at: Cursor, script: Script) -> None:
+    """ALTER TABLE … ADD PRIMARY KEY or FOREIGN KEY, as scripts write that create the tables first."""
+    name = fold(alter.this.this, at.dialect)
+    table = script.tables.get(name)
+    if table is None:
+        at.refuse(f"no table `{alter.this.name}` to alter", at.offset(), kind=GraphBindingError)
+    primary = _primary_key(alter, at.dialect) or table.primary_key
+    foreign = (*table.foreign_keys, *_foreign_keys(alter, at.dialect))
+    script.tables[name] = replace(table, primary_key=primary, foreign_keys=foreign)
 
 
 def _bare(node: exp.Expr) -> exp.Expr:

@@ -1,8 +1,13 @@
 """The canonical form: one text for the same query, different texts for different ones."""
 
+from collections import Counter
+
 import pytest
 
+from verify.graph_sql.compare import canonical as canonical_row
 from verify.graph_sql.parse import parse_query
+
+from .test_cases import ALL, GoldenCase, database, whole
 
 FORM = "SELECT t.x FROM GRAPH_TABLE (g MATCH {}) t"
 
@@ -56,3 +61,11 @@ def test_the_canonical_text_is_a_query_and_its_own_canonical_form() -> None:
 def test_conditions_inside_a_quantifier_stay_inside() -> None:
     inside = "(a)-[k IS knows WHERE k.since > 1]->{1,2}(b) COLUMNS (a.id AS x)"
     assert "WHERE e1.since > 1]" in canonical(inside)
+
+
+@pytest.mark.parametrize("case", [one for one in ALL if one.verdict == "rows"], ids=lambda one: one.place)
+def test_the_canonical_text_returns_the_same_rows(case: GoldenCase) -> None:
+    db = database(case.database, case.dialect)
+    query = whole(case.query)
+    text = db.parse(query).canonical()
+    assert Counter(map(canonical_row, db.query(text).rows)) == Counter(map(canonical_row, db.query(query).rows)), text

@@ -95,6 +95,22 @@ def test_definitions_that_are_refused_at_their_place(script: str, stage: str, at
     assert script.split("\n")[error.line - 1][error.column - 1 :].startswith(at), str(error)
 
 
+def test_keys_may_be_added_and_rows_come_in_one_statement() -> None:
+    script = """
+    CREATE TABLE a (id NUMBER(5), name VARCHAR2(9));
+    CREATE TABLE b (x NUMBER(5), y NUMBER(5));
+    ALTER TABLE a ADD CONSTRAINT a_pk PRIMARY KEY (id);
+    ALTER TABLE b ADD (CONSTRAINT b_pk PRIMARY KEY (x, y));
+    ALTER TABLE b ADD CONSTRAINT b_x FOREIGN KEY (x) REFERENCES a (id);
+    CREATE INDEX b_y ON b (y);
+    INSERT ALL INTO a (id, name) VALUES (1, 'one') INTO a (id, name) VALUES (2, 'two') INTO b VALUES (1, 2)
+      SELECT * FROM dual;
+    CREATE PROPERTY GRAPH p VERTEX TABLES (a) EDGE TABLES (b SOURCE a DESTINATION KEY (y) REFERENCES a (id));
+    """
+    query = "SELECT m, n FROM GRAPH_TABLE (p MATCH (s)-[IS b]->(t) COLUMNS (s.name AS m, t.name AS n))"
+    assert load(script).query(query).rows == [("one", "two")]
+
+
 def test_rows_that_break_a_key_are_an_error_of_the_script() -> None:
     with pytest.raises(GraphSqlError, match="cannot be loaded"):
         load(TABLES + "INSERT INTO v VALUES (1, 'a', NULL), (1, 'b', NULL);")

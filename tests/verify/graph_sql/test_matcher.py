@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import re
 from collections import Counter
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from verify.graph_sql import GraphCannotRun, load
+from verify.graph_sql.parse import parse_query
 
 from .matcher import Arc, Element, Graph, Group, Match, Node, Term, Test, group_names, matches
 
@@ -258,6 +260,21 @@ def check(seed: int, pattern: tuple[list[list[Term]], Test | None, str]) -> None
 @given(st.integers(1, GRAPHS), patterns())
 def test_rows_are_those_of_a_walk_through_the_graph(seed: int, pattern: Any) -> None:
     check(seed, pattern)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(patterns())
+def test_random_patterns_write_back_to_themselves(pattern: Any) -> None:
+    text = statement(*pattern)
+    tree = parse_query(text)
+    again = parse_query(tree.sql())
+    assert (again.tables, again.outer) == (tree.tables, tree.outer)
+    assert parse_query(tree.canonical()).canonical() == tree.canonical()
+    assert parse_query(renamed(text)).canonical() == renamed(tree.canonical())
+
+
+def renamed(text: str) -> str:
+    return re.sub(r"\bx(?=\d)", "variable_", text)
 
 
 @pytest.mark.soak
