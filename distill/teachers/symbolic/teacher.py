@@ -58,6 +58,15 @@ class SymbolicTeacher:
         digest = hashlib.blake2b(f"{words}:{self._seed}".encode(), digest_size=4).hexdigest()
         return f"symbolic/{VERSION}+{digest}"
 
+    def reads(self, request: Request) -> list[str | None]:
+        """What an answer depends on beside the messages: the row, its query, and the script that defines its graph."""
+        row = request.row
+        try:
+            path = self._path(row)
+            return [row.id, row.answer, _digest(str(path), path.stat().st_mtime_ns)]
+        except (ContractError, OSError):  # `attempt` says it to a person
+            return [row.id, row.answer, None]
+
     async def attempt(self, request: Request) -> Reply:
         """Answer a `rephrase` or `explain` request; raises AttemptFailed for another task or an unreadable query."""
         facts = self._facts(request.row)
