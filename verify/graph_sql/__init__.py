@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import GraphBindingError, GraphCannotRun, GraphRunError, GraphSqlError, GraphSyntaxError
+from .trace import trace
 from .verifier import graph_sql
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "GraphSyntaxError",
     "graph_sql",
     "load",
+    "trace",
 ]
 
 
