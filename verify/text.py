@@ -11,7 +11,7 @@ import unicodedata
 from .contract import Case, Status, Verdict, verifier
 from .think import strip
 
-_FENCED = re.compile(r"\A\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n?[ \t]*\1\s*\Z", re.DOTALL)
+_FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 _EMPHASIS = re.compile(r"(\*\*|__|\*|_|`|~~)(?=\S)(.*?\S)\1", re.DOTALL)
 _ENDS = " .,;:…"
 """Closing punctuation after NFKC. Not `!`: 5! is not 5."""
@@ -23,13 +23,20 @@ def normal(text: str, *, ignore_case: bool = True) -> str:
     """`text` without what carries no meaning: width (NFKC), runs of white space, a fence or emphasis around all of it,
     closing punctuation, typographic quotes and dashes, and case unless told otherwise.
     """
-    if fenced := _FENCED.match(text):
-        text = fenced[2]
-    text = unicodedata.normalize("NFKC", text).translate(_MARKS)
+    text = unicodedata.normalize("NFKC", _unfenced(text)).translate(_MARKS)
     text = " ".join(text.split()).rstrip(_ENDS)
     while (match := _EMPHASIS.fullmatch(text)) and match[1] not in match[2]:
         text = match[2].rstrip(_ENDS)
     return text.casefold() if ignore_case else text
+
+
+def _unfenced(text: str) -> str:
+    """What stands in a code fence that is all of `text`; linear, since a model wrote it."""
+    whole = text.strip()
+    fence = _FENCE.match(whole)
+    if fence is None or not whole.endswith(fence[1]) or len(whole) < fence.end() + len(fence[1]):
+        return text
+    return whole[fence.end() : -len(fence[1])]
 
 
 @verifier(isolated=False, needs_gold=True)
