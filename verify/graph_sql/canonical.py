@@ -29,7 +29,7 @@ from .tree import (
     Term,
     Vertex,
 )
-from .write import write_query
+from .write import label_text, write_query
 
 
 def canonical(query: Query) -> str:
@@ -126,9 +126,9 @@ class _Canonical:
             case LabelName(name):
                 return LabelName(self._folded(name))
             case LabelOr(parts):
-                return LabelOr(tuple(sorted((self._label(part) for part in parts), key=repr)))
+                return LabelOr(tuple(sorted((self._label(part) for part in parts), key=label_text)))
             case LabelAnd(parts):
-                return LabelAnd(tuple(sorted((self._label(part) for part in parts), key=repr)))
+                return LabelAnd(tuple(sorted((self._label(part) for part in parts), key=label_text)))
             case LabelNot(part):
                 return LabelNot(self._label(part))
         return label
@@ -192,4 +192,5 @@ def _term_shape(term: Term) -> str:
     if isinstance(term, ParenPath):
         return f"({''.join(_term_shape(one) for one in term.terms)}){term.quantifier}"
     kind = "v" if isinstance(term, Vertex) else f"{term.direction}{term.quantifier}"
-    return f"[{kind}{repr(term.label).lower()}]"
+    label = label_text(term.label).lower() if term.label is not None else ""
+    return f"[{kind} {label}]"

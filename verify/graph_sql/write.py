@@ -75,6 +75,11 @@ def write_table(table: GraphTable, reader: str = "oracle") -> str:
     return "\n".join(lines) + "\n)"
 
 
+def label_text(label: Label) -> str:
+    """A label expression as it is written."""
+    return _Writer("").label(label)
+
+
 class _Writer:
     def __init__(self, reader: str) -> None:
         self.reader = reader
