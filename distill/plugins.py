@@ -35,6 +35,7 @@ Kind = Literal["source", "prompt", "strategy", "teacher", "verifier"]
 TABLE: dict[tuple[Kind, str], str] = {
     ("source", "files"): "distill.sources.files:files",
     ("source", "documents"): "distill.sources.documents:documents",
+    ("source", "graph_sql"): "distill.sources.graph_sql:graph_sql",
     ("prompt", "plain"): "distill.strategies:plain_prompt",
     ("prompt", "graph_sql"): "distill.strategies:graph_sql_prompt",
     ("strategy", "distil"): "distill.strategies:Distil",
