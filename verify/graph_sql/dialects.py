@@ -64,6 +64,7 @@ limit                s s y y y | LIMIT
 double_colon         s s y s y | `::`
 ilike                s s y s y | ILIKE
 distinct_on          s s y s y | DISTINCT ON
+alias_reuse          s s s s y | an alias of the select list in its own SELECT or WHERE
 node_tables          y s y y s | NODE TABLES, RELATIONSHIP TABLES
 no_tables            y s y s s | a graph without tables
 or_replace           s y s y y | CREATE OR REPLACE PROPERTY GRAPH

@@ -19,6 +19,8 @@ from .tree import Expr, Query
 
 def check_aliases(query: Query, bounds: list[Bound], catalog: Catalog, rules: Dialect) -> None:
     """Refuse an alias of a select list that is used in its own WHERE or select list."""
+    if rules.takes("alias_reuse"):
+        return
     placeholders = {bound.table.placeholder: {bound.fold(one.name) for one in bound.columns} for bound in bounds}
     for select in query.outer.find_all(exp.Select):
         aliases = {_fold(one.args["alias"], rules) for one in select.expressions if isinstance(one, exp.Alias)}
