@@ -27,7 +27,7 @@ _PUT_REPLY = "INSERT OR IGNORE INTO replies VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_VERDICTS = "INSERT INTO verdicts VALUES (NULL, ?, ?, ?)"
 _PUT_ROW = "INSERT OR IGNORE INTO rows VALUES (?, ?)"
 _PUT_SETTLED = "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?, ?)"
-_PUT_RUN = "INSERT INTO runs VALUES (?, ?)"
+_PUT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?)"
 
 
 class Ledger(LedgerView):
@@ -37,6 +37,7 @@ class Ledger(LedgerView):
         self._lock = lock
         self._pending: dict[tuple[str, int], Reply] = {}
         self._seen = DiskSet()
+        self._recipe = b""
         self._writer = Writer(run_dir / "ledger.db", self._pending)
         super().__init__(run_dir)
         self.salvaged: Salvaged | None = None
@@ -77,16 +78,36 @@ class Ledger(LedgerView):
         os.close(self._lock)
 
     def begin(self, recipe_json: Mapping[str, Any]) -> list[str]:
-        """Start a generation; returns the recipe keys that differ from the one before. Secrets are not to be in it."""
+        """Start a generation, which others read only once it is finished; `generation` is its number from now on.
+
+        Returns the recipe keys that differ from the last one begun. Secrets are not to be in the recipe.
+        """
         self._catch_up()
-        body = to_json(recipe_json)
-        last = self._fetch("SELECT recipe FROM runs WHERE generation = ?", (self.generation,))
-        before = self._load(orjson.loads, last[0][0], self.generation) if last else None
-        self.generation += 1
+        self._recipe = to_json(recipe_json)
+        last = self._last_generation()
+        found = self._fetch("SELECT finished, recipe FROM runs WHERE generation = ?", (last,))
+        before = [self._load(orjson.loads, recipe, last, finished) for finished, recipe in found]
+        # What is read without a number keeps its slot: the next number, unless that one has the same parity.
+        kept = self.finished or last
+        self.generation = last + 1 if (last + 1 - kept) % 2 else last + 2
         self._seen.close()
         self._seen = DiskSet()
-        self._writer.put(Job(((_PUT_RUN, (self.generation, Body(body, (self.generation,)))),)))
-        return [] if before is None else differing_keys(before, orjson.loads(body))
+        self._writer.put(Job((self._run(finished=0),)))
+        return [path for one in before for path in differing_keys(one, orjson.loads(self._recipe))]
+
+    def finish(self) -> None:
+        """Declare the generation in progress complete; returns once that, and all of it, is on the disk.
+
+        From then on readers read it where they name none, and the next `begin` keeps it. Raises DiskFull.
+        """
+        if self._writer.full:
+            raise self._writer.disk_full()
+        self._writer.wait(Job((self._run(finished=1),), sync=True))
+        self.finished = self.generation
+
+    def _run(self, *, finished: int) -> tuple[str, tuple[Any, ...]]:
+        place = (self.generation, finished)
+        return _PUT_RUN, (*place, Body(self._recipe, place))
 
     def admit(self, row_id: str) -> bool:
         """Whether this generation sees that row for the first time."""

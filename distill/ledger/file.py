@@ -17,7 +17,7 @@ import orjson
 
 from distill.errors import DiskFull, LedgerError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RESERVE_BYTES = 8 * 1024 * 1024
 """Kept free during a run for the replies that are in flight when the disk fills up."""
 PACK_ABOVE = 4096
@@ -32,10 +32,11 @@ CREATE INDEX verdicts_of ON verdicts (row, reply);
 CREATE TABLE rows (id TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
 CREATE TABLE settled (odd INTEGER, source INTEGER, variant INTEGER, generation INTEGER NOT NULL, row TEXT NOT NULL,
     outcome TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (odd, source, variant)) WITHOUT ROWID;
-CREATE TABLE runs (generation INTEGER PRIMARY KEY, recipe BLOB NOT NULL);
+CREATE TABLE runs (generation INTEGER PRIMARY KEY, finished INTEGER NOT NULL, recipe BLOB NOT NULL);
 """
-"""`settled.odd` is the generation's parity: a generation overwrites the one before the last, row by row, where deleting
-a million rows at once would hold up every reply for seconds."""
+"""`settled.odd` is the generation's parity, a slot: a generation overwrites what its slot held, row by row, where
+deleting a million rows at once would hold up every reply for seconds. `Ledger.begin` chooses a number whose slot may
+be overwritten."""
 
 
 _ZLIB = b"\x78"
@@ -49,7 +50,7 @@ class Body(NamedTuple):
     of: tuple[str | int, ...]
 
 
-BELONGS_TO = {"replies": (1, 2), "verdicts": (1, 2), "rows": (0,), "settled": (1, 2, 3, 4, 5), "runs": (0,)}
+BELONGS_TO = {"replies": (1, 2), "verdicts": (1, 2), "rows": (0,), "settled": (1, 2, 3, 4, 5), "runs": (0, 1)}
 """Where in a record of each table the columns stand to which its body belongs."""
 
 
@@ -171,7 +172,7 @@ def connect(path: Path, *, writing: bool, damaged: bool = False) -> sqlite3.Conn
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema version, 0 for a new file. Raises LedgerError for a newer one and for a file of something else."""
+    """The schema version, 0 for a new file. Raises LedgerError for another one and for a file of something else."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
     if version == 0 and tables:  # tables and version are created in one transaction
@@ -180,12 +181,13 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
             where=str(path),
             help="move it away, or give this run a directory of its own with --out",
         )
-    if version > SCHEMA_VERSION:
+    if version not in (0, SCHEMA_VERSION):
+        newer = version > SCHEMA_VERSION
         raise LedgerError(
-            f"the ledger `{path.name}` was written by a newer version of distill",
+            f"the ledger `{path.name}` was written by {'a newer' if newer else 'an older'} version of distill",
             where=str(path),
-            cause=f"its format is {version}, this version reads up to {SCHEMA_VERSION}",
-            help="upgrade distill, or start anew with --fresh (the old directory is kept)",
+            cause=f"its format is {version}, this version reads {SCHEMA_VERSION}",
+            help=f"{'upgrade distill, or ' if newer else ''}start anew with --fresh (the old directory is kept)",
         )
     return version
 

@@ -32,8 +32,11 @@ class LedgerView:
         self.path = run_dir / "ledger.db"
         self._reader = connect(self.path, writing=False)
         self._reading = threading.Lock()
-        self.generation = self._last_generation()
-        """Number of the last call of `begin`, 0 before the first."""
+        self.finished = self._last_generation("finished = 1")
+        """Number of the last generation that was finished, 0 where none was."""
+        self.generation = self.finished or self._last_generation()
+        """The generation that is read where none is named: the last finished one, or the newest where none ever was; 0
+        before the first. For the writer, from `begin` on, the one in progress."""
 
     @classmethod
     def open(cls, run_dir: Path) -> Self:
@@ -74,14 +77,14 @@ class LedgerView:
         return {digest: Verdict.from_json(verdict) for digest, verdict in known.items()}
 
     def rows(self, *, generation: int | None = None) -> Iterator[tuple[tuple[int, int], Row]]:
-        """Rows of a generation (the current one when not said) with their positions, in position order."""
+        """Rows of a generation (`generation` when not said) with their positions, in position order."""
         for source, variant, row_id, _outcome, facts in self._pages(generation):
             row = self._row(row_id, facts)
             if row is not None:
                 yield (source, variant), row
 
     def settled(self, retrace: Retrace, *, generation: int | None = None) -> Iterator[Settled]:
-        """How the rows of a generation (the current one when not said) ended, in position order, in constant memory.
+        """How the rows of a generation (`generation` when not said) ended, in position order, in constant memory.
 
         Replies are read anew by `retrace`; verdicts are exactly those that `settle` was given.
         """
@@ -92,7 +95,7 @@ class LedgerView:
                 yield Settled(row, (source, variant), outcome, samples, facts["reason"])
 
     def counts(self, *, generation: int | None = None) -> dict[str, int]:
-        """`replies` in the ledger, and `kept`, `dropped`, `failed` of a generation (the current one when not said)."""
+        """`replies` in the ledger, and `kept`, `dropped`, `failed` of a generation (`generation` when not said)."""
         self._catch_up()
         at = self.generation if generation is None else generation
         outcomes = self._fetch(
@@ -110,8 +113,9 @@ class LedgerView:
         )[0]
         return Usage(totals[0], totals[1], totals[2], None if totals[4] else totals[3])
 
-    def _last_generation(self) -> int:
-        last = self._fetch("SELECT coalesce(max(generation), 0) FROM runs")[0][0]
+    def _last_generation(self, which: str = "true") -> int:
+        """The highest number of a generation for which the condition holds, 0 where there is none."""
+        last = self._fetch(f"SELECT coalesce(max(generation), 0) FROM runs WHERE {which}")[0][0]
         if not isinstance(last, int):
             raise explain(self.path, ValueError("a generation is not a number"))
         return last

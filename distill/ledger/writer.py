@@ -35,6 +35,8 @@ class Job(NamedTuple):
     waiter: "asyncio.Future[None] | Future[None] | None" = None
     pending: tuple[str, int] | None = None
     """The reply to drop from the ledger's pending ones once it can be read from the file."""
+    sync: bool = False
+    """Whether its commit must outlive a power cut, not only a kill."""
 
 
 class Writer:
@@ -184,7 +186,7 @@ class Writer:
 
     def _try(self, batch: list[Job]) -> Exception | None:
         connection = self._connection
-        due = time.monotonic() - self._synced > SYNC_SECONDS
+        due = time.monotonic() - self._synced > SYNC_SECONDS or any(job.sync for job in batch)
         try:
             connection.execute(f"PRAGMA synchronous={'FULL' if due else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")

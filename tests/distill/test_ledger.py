@@ -202,6 +202,7 @@ def test_a_generation_keeps_its_own_group_and_origin_and_the_one_before_stays_re
     with Ledger.open(tmp_path) as ledger:
         for origin in ("a.csv:1", "b.csv:9", "c.csv:5"):
             asyncio.run(main(ledger, origin))
+            ledger.finish()
         assert [row.origin for _, row in ledger.rows()] == ["c.csv:5"]
         assert [row.group for _, row in ledger.rows(generation=2)] == ["group of b.csv:9"]
         assert list(ledger.rows(generation=1)) == []  # older ones are overwritten
@@ -217,6 +218,83 @@ def test_begin_names_what_changed_and_admits_every_row_anew(tmp_path: Path) -> N
         assert ledger.begin(recipe) == []
         assert ledger.admit("a")
         assert ledger.begin(edited) == ["limits", "name", "samples.max", "verify[1].use"]
+
+
+def written(ledger: Ledger, tag: str, *, rows: int) -> None:
+    """Begin a generation whose rows say `tag`, and settle some."""
+
+    async def main() -> None:
+        ledger.begin({"tag": tag})
+        for number in range(rows):
+            await ledger.settle(settled(number, origin=tag))
+        await ledger.flush()
+
+    asyncio.run(main())
+
+
+def origins(view: LedgerView) -> list[str]:
+    return [row.origin for _, row in view.rows()]
+
+
+def test_a_run_that_ends_early_leaves_the_last_finished_one_to_readers(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        written(ledger, "good", rows=3)
+        ledger.finish()
+    for attempt in ("killed at once", "killed later", "killed again"):
+        with Ledger.open(tmp_path) as ledger:
+            assert (ledger.finished, origins(ledger)) == (1, ["good"] * 3)
+            written(ledger, attempt, rows=0 if "once" in attempt else 2)
+            assert ledger.finished == 1 and set(origins(ledger)) <= {attempt}, "the writer reads its own"
+        with LedgerView.open(tmp_path) as view:
+            assert (view.generation, view.finished) == (1, 1)
+            assert origins(view) == ["good"] * 3
+            assert view.counts() == {"replies": 0, "kept": 3, "dropped": 0, "failed": 0}
+    with Ledger.open(tmp_path) as ledger:
+        written(ledger, "better", rows=1)
+        ledger.finish()
+        assert ledger.finished == ledger.generation
+    with LedgerView.open(tmp_path) as view:
+        assert origins(view) == ["better"]
+        assert [row.origin for _, row in view.rows(generation=1)] == ["good"] * 3, "kept for comparison"
+
+
+def test_where_nothing_was_ever_finished_the_newest_is_read(tmp_path: Path) -> None:
+    for tag in ("first", "second"):
+        with Ledger.open(tmp_path) as ledger:
+            written(ledger, tag, rows=2)
+        with LedgerView.open(tmp_path) as view:
+            assert (view.finished, origins(view)) == (0, [tag] * 2)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), max_size=8))
+def test_whatever_is_begun_what_was_finished_last_stays_whole(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[int, bool, bool]]
+) -> None:
+    run_dir = tmp_path_factory.mktemp("run")
+    expected: list[str] | None = None
+    ledger = Ledger.open(run_dir)
+    for number, (rows, finish, reopen) in enumerate(runs):
+        written(ledger, str(number), rows=rows)
+        assert origins(ledger) == [str(number)] * rows
+        if finish:
+            ledger.finish()
+            expected = [str(number)] * rows
+        if reopen:
+            ledger.close()
+            ledger = Ledger.open(run_dir)
+        with LedgerView.open(run_dir) as view:
+            assert expected is None or origins(view) == expected
+    ledger.close()
+
+
+def test_finishing_is_synced_at_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    with Ledger.open(tmp_path) as ledger:
+        written(ledger, "run", rows=1)
+        ledger._writer._connection.set_trace_callback(said.append)
+        ledger.finish()
+    assert any("=FULL" in one for one in said)
 
 
 JSON = st.recursive(
@@ -286,14 +364,18 @@ def test_a_closed_ledger_refuses_instead_of_waiting_for_ever(tmp_path: Path) -> 
         asyncio.run(ledger.record("key", 0, reply("late")))
 
 
-def test_a_newer_format_and_a_foreign_database_are_refused(tmp_path: Path) -> None:
-    fill(tmp_path / "newer", 1)
-    with closing(sqlite3.connect(tmp_path / "newer/ledger.db")) as connection:
-        connection.execute("PRAGMA user_version=99")
+@pytest.mark.parametrize(("version", "said", "help"), [(99, "a newer version", "upgrade"), (1, "an older", "--fresh")])
+def test_another_format_is_refused(tmp_path: Path, version: int, said: str, help: str) -> None:
+    fill(tmp_path / "other", 1)
+    with closing(sqlite3.connect(tmp_path / "other/ledger.db")) as connection:
+        connection.execute(f"PRAGMA user_version={version}")
     for open_ in (Ledger.open, LedgerView.open):
-        with pytest.raises(LedgerError, match="newer version") as caught:
-            open_(tmp_path / "newer")
-        assert "upgrade" in caught.value.help
+        with pytest.raises(LedgerError, match=said) as caught:
+            open_(tmp_path / "other")
+        assert help in caught.value.help
+
+
+def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "foreign").mkdir()
     with closing(sqlite3.connect(tmp_path / "foreign/ledger.db")) as connection:
         connection.execute("CREATE TABLE mine (a)")
