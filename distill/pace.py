@@ -140,7 +140,8 @@ class Pace:
     """Lets attempts through, repeats those worth repeating, and stops when a limit of the recipe is reached.
 
     `usd`, `tokens` and `minutes` are the budget of this process, None for no limit. Requests in flight finish after a
-    stop; every other one raises the error that stopped it.
+    stop; every other one raises the error that stopped it. `worked` says that the teacher has answered an earlier
+    process: requests that it finds unacceptable then tell nothing about the others from the start.
     """
 
     def __init__(
@@ -150,6 +151,7 @@ class Pace:
         usd: float | None = None,
         tokens: int | None = None,
         minutes: float | None = None,
+        worked: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -157,6 +159,7 @@ class Pace:
         self._budget = Budget(usd, tokens, minutes)
         self._clock, self._sleep = clock, sleep
         self._began = clock()
+        self._worked = worked
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._resting: set[asyncio.Future[None]] = set()
         self._lost = 0
@@ -264,7 +267,7 @@ class Pace:
         """One request is lost. Stop, and say why, where that tells something about all of them."""
         if failure.fatal or (failure.kind == "connection" and not self.replies):
             self.stop(teacher_error(failure))
-        elif failure.kind != "absent" and not (failure.kind == "request" and self.replies):
+        elif failure.kind != "absent" and not (failure.kind == "request" and (self.replies or self._worked)):
             self._lost += 1
             if self._lost >= GIVE_UP:
                 self.stop(self._nobody_answers(failure))

@@ -495,6 +495,19 @@ def test_requests_that_are_themselves_at_fault_do_not_stop_a_run_that_works() ->
     assert pace.stopped is None
 
 
+def test_requests_refused_before_by_a_teacher_that_answered_others_do_not_stop_the_next_run() -> None:
+    pace = paced(worked=True)
+    lose(pace, 50, lambda: fault("request", retry=False))
+    assert pace.stopped is None
+    errors = lose(pace, GIVE_UP, fault)
+    assert isinstance(errors[-1], TeacherError), "a server that breaks every time is another matter"
+
+
+def test_a_teacher_that_worked_and_is_gone_is_an_error_at_once() -> None:
+    errors = lose(paced(worked=True), 1, lambda: fault("connection"))
+    assert isinstance(errors[0], TeacherError)
+
+
 def test_a_teacher_that_accepts_no_request_at_all_is_an_error() -> None:
     errors = lose(paced(), GIVE_UP, lambda: fault("request", retry=False, cause="HTTP 400: unknown parameter"))
     assert isinstance(errors[-1], TeacherError)
