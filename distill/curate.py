@@ -5,8 +5,10 @@ Design reason: curation is a view, never a deletion. Everything here can be comp
 with another threshold, without asking a teacher, and the same rows give the same dataset.
 
 Three properties hold whatever the rows are. A question and its rephrasings (a group) never stand in two splits, nor
-does a prompt. A row that is added later moves none that was there. Whether a row passes its checks moves no other row:
-all rows take part in choosing splits, so two recipes that differ in their verifiers can be compared split by split.
+does a prompt. A row that is added at the end (of the last source) moves none that was there; one in between may change
+what becomes of later rows with its prompt, and of their groups. Whether a row passes its checks moves no other row to
+another split: all rows take part in choosing splits, so two recipes that differ in their verifiers can be compared
+split by split.
 """
 
 import hashlib
