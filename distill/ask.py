@@ -3,16 +3,18 @@
 May be imported by engine, strategies (as a type) and check; imports records and errors, and takes ledger, pace and
 teacher as it is given them.
 Design reason: whatever asks, an answer, a rephrasing, later a judge, asks through here, so nothing that was paid for
-can escape the ledger, the budget or the replay. A reply is returned only after it is durable.
+can escape the ledger, the budget or the replay. A reply is returned only after it is committed.
 """
 
 import asyncio
+import traceback
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from distill.errors import DistillError, boundary
 from distill.pace import Pace
 from distill.records import Reply, Request, Usage
-from distill.teachers import Teacher
+from distill.teachers import AttemptFailed, Teacher
 
 
 class NotInLedger(Exception):  # noqa: N818 - reads as what happened
@@ -31,7 +33,7 @@ class Replies(Protocol):
         ...
 
     async def record(self, key: str, sample: int, reply: Reply) -> None:
-        """File a reply; returns once it is durable."""
+        """File a reply; returns once it is committed."""
         ...
 
 
@@ -54,20 +56,30 @@ class Ask:
         """What the replies of this process cost."""
         return self._pace.usage
 
+    def key(self, request: Request) -> str:
+        """What the ledger files the reply to `request` under, beside the sample index.
+
+        It covers what the teacher `reads` beside the messages, where it does. Raises PluginError when `reads` fails.
+        """
+        reads = getattr(self._teacher, "reads", None)
+        if reads is None:
+            return request.key(self._teacher.identity)
+        with boundary("`reads` of the teacher"):
+            return request.key(self._teacher.identity, reads(request))
+
     async def __call__(self, request: Request) -> Reply:
         """The reply. Raises AttemptFailed when this request is lost, and whatever stops the whole run."""
-        place = request.key(self._teacher.identity), request.sample
-        while True:
-            reply = self._ledger.reply(*place)
-            if reply is not None:
-                self.replayed += 1
-                return reply
-            if self._frozen:
-                raise NotInLedger(request)
-            other = self._under_way.get(place)
-            if other is None:
-                return await self._first(request, place)
+        place = self.key(request), request.sample
+        # Before the ledger, which already shows replies that wait for their commit: we wait for it, too.
+        while (other := self._under_way.get(place)) is not None:
             await asyncio.shield(other)
+        reply = self._ledger.reply(*place)
+        if reply is not None:
+            self.replayed += 1
+            return reply
+        if self._frozen:
+            raise NotInLedger(request)
+        return await self._first(request, place)
 
     async def _first(self, request: Request, place: tuple[str, int]) -> Reply:
         """Pay for a reply while whoever asks the same waits for it.
@@ -95,9 +107,30 @@ class Ask:
             nonlocal reached
             self.requests += not reached
             reached = True
-            return await self._teacher.attempt(request)
+            return await _attempted(self._teacher, request)
 
         return await self._pace.attempt(attempt)
+
+
+async def _attempted(teacher: Teacher, request: Request) -> Reply:
+    """One attempt of any teacher. One that breaks, or returns something else, has failed at this request alone."""
+    try:
+        reply: object = await teacher.attempt(request)
+    except (AttemptFailed, DistillError):
+        raise
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise AttemptFailed("request", "the teacher failed", where=_place_of(error), cause=cause) from error
+    if not isinstance(reply, Reply):
+        raise AttemptFailed("request", "the teacher failed", cause=f"returned {type(reply).__name__}, not a Reply")
+    return reply
+
+
+def _place_of(error: Exception) -> str:
+    """The line of the teacher's own file that the error came through last; empty where it never got that far."""
+    _, *inside = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in inside if frame.filename == inside[0].filename]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

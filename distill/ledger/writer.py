@@ -69,6 +69,8 @@ class Writer:
     def put(self, job: Job) -> None:
         """Queue a job; it is committed with whatever else has arrived by then."""
         if self.broken:
+            if job.pending is not None:
+                self._pending.pop(job.pending, None)
             raise self.broken
         self._jobs.put(job)
 

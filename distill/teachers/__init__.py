@@ -68,7 +68,12 @@ def teacher_error(failure: AttemptFailed) -> TeacherError:
 
 
 class Teacher(Protocol):
-    """Something that answers requests."""
+    """Something that answers requests.
+
+    A teacher whose answer depends on more than the messages (the row's reference answer, the language) also has
+    `def reads(self, request: Request) -> Any`: what that is, as JSON. It goes into the key of every request, so that a
+    reply is found again exactly where the teacher would give it again.
+    """
 
     @property
     def identity(self) -> str:

@@ -107,11 +107,19 @@ class ReplayTeacher:
         wanted = f"`{request.task}` number {request.sample} of `{_short(request.row.question)}`"
         raise AttemptFailed("absent", f"no reply to {wanted} in `{self._path.name}`", where=str(self._path))
 
+    def reads(self, request: Request) -> list[str]:
+        """How the row is named here, and the language: lines are found by nothing else of a request but its task."""
+        return [*self._place(request), request.language]
+
     def _candidates(self, request: Request) -> list[Line]:
-        """Lines for this row, the most specific way of naming it first; those for any row only where there are none."""
+        """Lines for this row."""
+        return self._lines.get(self._place(request), [])
+
+    def _place(self, request: Request) -> tuple[str, str]:
+        """The most specific way in which a line names the row; any row where none does."""
         row = request.row
-        ways = (("id", row.id), ("prompt", row.prompt.strip()), ("question", row.question.strip()), ("any", ""))
-        return next((lines for way in ways if (lines := self._lines.get(way))), [])
+        ways = (("id", row.id), ("prompt", row.prompt.strip()), ("question", row.question.strip()))
+        return next((way for way in ways if way in self._lines), ("any", ""))
 
     async def close(self) -> None:
         """Nothing is open."""

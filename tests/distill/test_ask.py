@@ -1,6 +1,7 @@
 """The one paid path: what is asked once is never asked again, whatever is cancelled, doubled or broken meanwhile."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.ask import Ask, NotInLedger
-from distill.errors import DiskFull, Stopped, TeacherError
+from distill.errors import DiskFull, PluginError, SetupError, Stopped, TeacherError
 from distill.pace import Pace
 from distill.records import Reply, Request, Row, Usage
 from distill.teachers import AttemptFailed
@@ -34,19 +35,24 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
 class Memory:
     """A ledger in memory, which takes a few turns of the loop to become durable."""
 
-    def __init__(self, turns: int = 2) -> None:
+    def __init__(self, turns: int = 2, *, early: bool = False) -> None:
         self.replies: dict[tuple[str, int], Reply] = {}
         self.recorded: Counter[tuple[str, int]] = Counter()
         self.turns = turns
+        self.early = early
+        """Whether a reply shows while it waits for its commit, as the ledger's do."""
         self.full = False
 
     def reply(self, key: str, sample: int) -> Reply | None:
         return self.replies.get((key, sample))
 
     async def record(self, key: str, sample: int, reply: Reply) -> None:
+        if self.early:
+            self.replies[key, sample] = reply
         for _ in range(self.turns):
             await asyncio.sleep(0)
         if self.full:
+            self.replies.pop((key, sample), None)
             raise DiskFull("no space left")
         self.replies[key, sample] = reply
         self.recorded[key, sample] += 1
@@ -234,6 +240,101 @@ def test_a_full_disk_reaches_everybody_who_waits() -> None:
         assert all(isinstance(error, DiskFull) for error in errors)
 
     finish(story())
+
+
+def test_a_reply_that_waits_for_its_commit_is_served_to_nobody() -> None:
+    async def story() -> None:
+        ledger = Memory(turns=20, early=True)
+        ledger.full = True
+        ask = Ask(Scripted(), ledger, Pace())
+        first = asyncio.create_task(ask(request()))
+        await turns(5)
+        assert ledger.replies and not first.done()
+        with pytest.raises(DiskFull):
+            await ask(request())
+        with pytest.raises(DiskFull):
+            await first
+
+    finish(story())
+
+
+def test_what_a_teacher_reads_beside_the_messages_is_in_the_key() -> None:
+    class Reader(Scripted):
+        def reads(self, request: Request) -> Any:
+            return {"gold": request.row.answer}
+
+    async def story() -> None:
+        teacher, ledger = Reader(), Memory()
+        ask = Ask(teacher, ledger, Pace())
+        rows = [Row.make("q", "1"), Row.make("q", "2"), Row.make("q", "1", category="other")]
+        asked = [replace(request(), row=row) for row in rows]
+        for one in asked:
+            await ask(one)
+        assert len(teacher.asked) == 2 and ask.replayed == 1
+        assert {ask.key(one) for one in asked} == {key for key, _ in ledger.replies}
+        assert ask.key(asked[0]) == asked[0].key("scripted", {"gold": "1"})
+        assert Ask(Scripted(), ledger, Pace()).key(asked[0]) == asked[0].key("scripted")
+
+    finish(story())
+
+
+def test_reads_that_break_are_an_error_of_the_plug_in() -> None:
+    class Broken(Scripted):
+        def reads(self, request: Request) -> Any:
+            return request.row.meta["schema"]
+
+    with pytest.raises(PluginError, match="`reads` of the teacher") as caught:
+        finish(Ask(Broken(), Memory(), Pace())(request()))
+    assert "KeyError" in caught.value.cause and caught.value.where
+
+
+def parsing(request: Request) -> Reply:
+    return Reply(json.loads(request.row.prompt))
+
+
+def told(teacher: Any) -> AttemptFailed:
+    """How a single request to a teacher fails."""
+    with pytest.raises(AttemptFailed) as caught:
+        finish(Ask(teacher, Memory(), Pace())(request()))
+    return caught.value
+
+
+def test_a_teacher_that_breaks_fails_the_request_and_names_its_own_line() -> None:
+    failed = told(Scripted(parsing))
+    assert (failed.kind, failed.message, failed.retry, failed.fatal) == ("request", "the teacher failed", False, False)
+    assert failed.cause.startswith("JSONDecodeError: ")
+    assert failed.where == f"{__file__}:{parsing.__code__.co_firstlineno + 1}", "not that of the library it called"
+
+
+def test_a_teacher_that_returns_no_reply_is_told_apart() -> None:
+    assert str(told(Scripted(lambda request: "4"))) == "the teacher failed (returned str, not a Reply)"  # type: ignore[arg-type,return-value]
+
+
+def test_a_teacher_whose_attempt_is_no_coroutine_fails_the_request() -> None:
+    class Plain(Scripted):
+        def attempt(self, request: Request) -> Any:
+            return Reply({})
+
+    failed = told(Plain())
+    assert "TypeError" in failed.cause and failed.where == ""
+
+
+def test_a_teacher_that_always_breaks_stops_the_run_with_the_cause() -> None:
+    async def story() -> list[Any]:
+        ask = Ask(Scripted(parsing), Memory(), Pace())
+        return await asyncio.gather(*(ask(request(f"q{n}")) for n in range(12)), return_exceptions=True)
+
+    errors = finish(story())
+    assert isinstance(errors[-1], TeacherError)
+    assert "JSONDecodeError" in errors[-1].cause and __file__ in errors[-1].where
+
+
+def test_our_own_errors_pass_through_a_teacher_unchanged() -> None:
+    def refuse(request: Request) -> Reply:
+        raise SetupError("no licence")
+
+    with pytest.raises(SetupError, match="no licence"):
+        finish(Ask(Scripted(refuse), Memory(), Pace())(request()))
 
 
 def test_a_request_turned_away_by_a_stop_did_not_reach_the_teacher() -> None:

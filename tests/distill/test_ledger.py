@@ -362,6 +362,7 @@ def test_a_closed_ledger_refuses_instead_of_waiting_for_ever(tmp_path: Path) -> 
     ledger.close()
     with pytest.raises(LedgerError, match="closed"):
         asyncio.run(ledger.record("key", 0, reply("late")))
+    assert not ledger._pending, "what was not taken is not served"
 
 
 @pytest.mark.parametrize(("version", "said", "help"), [(99, "a newer version", "upgrade"), (1, "an older", "--fresh")])

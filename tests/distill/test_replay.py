@@ -95,6 +95,21 @@ def test_a_whole_message_and_a_finish_reason_come_back_as_written(tmp_path: Path
     assert reply.truncated
 
 
+def test_rows_that_are_answered_by_different_lines_have_different_keys(tmp_path: Path) -> None:
+    named = request("named")
+    teacher = script(
+        tmp_path,
+        {"question": "2 + 2?", "content": "a"},
+        {"question": "3?", "content": "b"},
+        {"id": named.row.id, "content": "c"},
+        {"task": "rephrase", "content": "d"},
+    )
+    wanted = [request(), request("3?"), named, request("else"), request(language="zh"), request(language="en")]
+    reads = [teacher.reads(one) for one in wanted]
+    assert len({one.key(teacher.identity, said) for one, said in zip(wanted, reads, strict=True)}) == len(wanted)
+    assert teacher.reads(request("more")) == reads[3], "the same lines answer both"
+
+
 def test_identity_follows_the_content_and_not_the_place(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
