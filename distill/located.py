@@ -124,9 +124,12 @@ def parse(text: str, *, file: str) -> Document:
 
 def parse_value(text: str, *, flag: str) -> Any:
     """One YAML value from the command line; raises RecipeError that names the flag."""
-    document = Document(flag, lines=text.splitlines())
-    node = _compose(text, document)
-    value = _Builder(document).build(node, ()) if node is not None else None
+    document = Document(flag)  # without its lines: `flag` says as much of the value as may be shown
+    try:
+        node = _compose(text, document)
+        value = _Builder(document).build(node, ()) if node is not None else None
+    except RecipeError as error:
+        document.problems = error.problems
     if document.problems:
         raise RecipeError([Problem(document.problems[0].message, flag)])
     return value

@@ -26,9 +26,10 @@ from pydantic import (
     model_validator,
 )
 
-from distill import located, plugins, wording
+from distill import located, plugins, secret, wording
 from distill.errors import PluginError, Problem, RecipeError, SetupError
 from distill.located import Document, Place
+from distill.secret import VARIABLE
 from distill.shelf import find_recipe
 
 # ---------------------------------------------------------------- the models
@@ -225,6 +226,7 @@ class Recipe(_Model):
     _path: Path | None = PrivateAttr(default=None)
     _written: dict[str, Any] = PrivateAttr(default_factory=dict)
     _environment: dict[str, str] = PrivateAttr(default_factory=dict)
+    _secrets: dict[str, str] = PrivateAttr(default_factory=dict)
     _unset: tuple[Problem, ...] = PrivateAttr(default=())
 
     @property
@@ -262,12 +264,8 @@ class Recipe(_Model):
         return self._unset
 
     def redact(self, text: str) -> str:
-        """`text` with every value that came from the environment replaced by its `${NAME}`."""
-        secrets = sorted(self._environment.items(), key=lambda item: -len(item[1]))
-        for name, value in secrets:
-            if len(value) >= _SHORTEST_SECRET:
-                text = text.replace(value, f"${{{name}}}")
-        return text
+        """`text` with every secret, from the environment or written in the recipe, replaced by its `${NAME}`."""
+        return secret.redact(text, self._secrets)
 
     def __repr__(self) -> str:
         """Name and digest only: options may hold a key."""
@@ -276,13 +274,9 @@ class Recipe(_Model):
     __str__ = __repr__
 
 
-_SHORTEST_SECRET = 6
-"""Shorter values, such as `1` or `true`, are not secrets, and replacing them would garble a text."""
-
-
 def _as_written(plain: Any, written: Any) -> Any:
     """`plain` (validated, with defaults) with every value that was written as `${NAME}` put back as written."""
-    if isinstance(written, str) and _VARIABLE.search(written):
+    if isinstance(written, str) and VARIABLE.search(written):
         return written
     if isinstance(plain, list):
         items = written if isinstance(written, list) else [written]
@@ -313,15 +307,15 @@ def load_recipe(
     """
     document, path = _open(recipe)
     for key, value in (set or {}).items():
-        located.assign(document, key, value, flag=f"--set {key}={value}")
-    named = _named_secrets(document)
+        located.assign(document, key, value, flag=f"--set {secret.mask_flag(key, str(value))}")
+    named = secret.take_out(document.data)
     written = document.data
     filled, used, unset = _fill(document, {**(os.environ if env is None else env), **named})
     problems = [*document.problems, *_validate(document, filled, unset), *_plugin_problems(document, filled)]
     if problems:
         in_order = sorted(problems, key=lambda one: (not one.line, one.line, one.column))
-        raise RecipeError([_redacted(one, used) for one in in_order])
-    absent = tuple(_unset_problem(document, place, name) for place, name in unset.items())
+        raise RecipeError([_redacted(one, used, named) for one in in_order])
+    absent = tuple(_redacted(_unset_problem(document, place, name), used, named) for place, name in unset.items())
     if absent and need_env:
         raise _unset_error(absent)
     try:
@@ -329,7 +323,8 @@ def load_recipe(
     except ValidationError:  # only a value that is not set can still be wrong here, such as `rows: ${ROWS}`
         raise _unset_error(absent) from None
     result._base, result._path = base or (path.parent if path else Path.cwd()), path
-    result._written, result._environment, result._unset = written, used, absent
+    result._environment = {name: value for name, value in used.items() if name not in named}
+    result._written, result._secrets, result._unset = written, used, absent
     return result
 
 
@@ -337,7 +332,10 @@ def _open(recipe: str | Path | Mapping[str, Any]) -> tuple[Document, Path | None
     if isinstance(recipe, Mapping):
         return Document("", data=_copied(recipe)), None
     path = find_recipe(recipe)
-    return located.read(path), path
+    try:
+        return located.read(path), path
+    except RecipeError as error:  # nobody knows what is a secret in it, but what looks like one is not shown
+        raise RecipeError([_redacted(one, {}, {}) for one in error.problems]) from None
 
 
 def _copied(data: Any) -> Any:
@@ -422,15 +420,13 @@ def _option_problems(document: Document, place: Place, kind: plugins.Kind, secti
 
 # ---------------------------------------------------------------- the environment
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
 
 def _fill(document: Document, env: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], dict[Place, str]]:
     """The data with `${NAME}` filled, the values used by name, and the places of names that are not set."""
     used: dict[str, str] = {}
     unset: dict[Place, str] = {}
     for place, text in located.texts(document.data):
-        for name in _VARIABLE.findall(text):
+        for name in VARIABLE.findall(text):
             if env.get(name):
                 used[name] = env[name]
             else:
@@ -439,29 +435,9 @@ def _fill(document: Document, env: Mapping[str, str]) -> tuple[dict[str, Any], d
     return filled, used, unset
 
 
-_SECRET_KEY = re.compile(r"(?:^|_)(?:api_?key|token|secret|password)$", re.IGNORECASE)
-
-
-def _named_secrets(document: Document) -> dict[str, str]:
-    """Give every key or password that stands in the recipe itself a `${NAME}`, and return the values by name.
-
-    What is written anywhere is then the name, as it is for a value from the environment.
-    """
-    found: dict[str, str] = {}
-    for place, text in list(located.texts(document.data)):
-        if place and _SECRET_KEY.search(str(place[-1])) and text and not _VARIABLE.search(text):
-            name = re.sub(r"\W", "_", "_".join(map(str, place))).upper()
-            found[name] = text
-            inside: Any = document.data
-            for key in place[:-1]:
-                inside = inside[key]
-            inside[place[-1]] = f"${{{name}}}"
-    return found
-
-
 def _replaced(data: Any, used: Mapping[str, str]) -> Any:
     if isinstance(data, str):
-        return _VARIABLE.sub(lambda match: used.get(match[1], match[0]), data)
+        return VARIABLE.sub(lambda match: used.get(match[1], match[0]), data)
     if isinstance(data, dict):
         return {key: _replaced(value, used) for key, value in data.items()}
     return [_replaced(one, used) for one in data] if isinstance(data, list) else data
@@ -483,12 +459,15 @@ def _unset_error(unset: tuple[Problem, ...]) -> SetupError:
     )
 
 
-def _redacted(problem: Problem, used: Mapping[str, str]) -> Problem:
-    message = problem.message
-    for name, value in used.items():
-        if len(value) >= _SHORTEST_SECRET:
-            message = message.replace(value, f"${{{name}}}")
-    return replace(problem, message=message)
+def _redacted(problem: Problem, used: dict[str, str], written: dict[str, str]) -> Problem:
+    """Without secrets; in the line of the file they are masked, so that what points into it still does."""
+    return replace(
+        problem,
+        message=secret.redact(problem.message, used),
+        file=secret.redact(problem.file, used),
+        help=secret.redact(problem.help, used),
+        source=secret.mask(problem.source, written),
+    )
 
 
 def recipe_schema() -> dict[str, Any]:

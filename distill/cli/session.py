@@ -35,13 +35,16 @@ class Session:
     log: Path = field(default_factory=lambda: Path("distill-log.txt"))
     """Where the traceback of an unexpected error goes: `log.txt` in the run directory once there is one."""
     redact: Callable[[str], str] = str
+    answered: bool = False
+    """Whether the one object of `--json` is written."""
     arguments: tuple[str, ...] = ()
     """The command line as it was typed, without `distill`."""
 
     @property
     def same_command(self) -> str:
-        """The command that continues this one: as typed, without what would begin anew."""
-        return shlex.join(["distill", *(one for one in self.arguments if one not in ("--fresh", "--salvage"))])
+        """The command that continues this one: as typed, without what would begin anew and without secrets."""
+        kept = (self.redact(one) for one in self.arguments if one not in ("--fresh", "--salvage"))
+        return shlex.join(["distill", *kept])
 
     @property
     def color(self) -> bool:
@@ -70,7 +73,17 @@ class Session:
             import orjson
 
             options = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
-            click.echo(orjson.dumps({"format": 1, **value}, option=options, default=str))
+            plain = orjson.loads(orjson.dumps({"format": 1, **value}, default=str))
+            click.echo(orjson.dumps(_each_text(plain, self.redact), option=options))
+            self.answered = True
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _each_text(one, change) for key, one in value.items()}
+    return [_each_text(one, change) for one in value] if isinstance(value, list) else value
 
 
 session = click.make_pass_decorator(Session, ensure=True)
@@ -107,13 +120,15 @@ def _home_of(recipe: Path) -> Path:
 def parse_sets(pairs: tuple[str, ...]) -> dict[str, Any]:
     """`a.b=c` pairs of `--set`, values read as YAML. Raises UsageError or RecipeError naming the flag."""
     from distill.located import parse_value
+    from distill.secret import mask_flag
 
     found: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"`--set {pair}` is not of the form `key=value`", help="such as --set limits.rows=20")
-        found[key.strip()] = parse_value(value, flag=f"--set {pair}")
+            shown = key.split()[0] if key.strip() else pair
+            raise UsageError(f"`--set {shown}` is not of the form `key=value`", help="such as --set limits.rows=20")
+        found[key.strip()] = parse_value(value, flag=f"--set {mask_flag(key.strip(), value)}")
     return found
 
 

@@ -1,5 +1,6 @@
 """Recipes: what is read, what is refused and where it points, and what becomes of secrets."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,108 @@ def test_where_nobody_is_asked_variables_may_be_missing() -> None:
     recipe = load_recipe(KEYED, env={}, need_env=False)
     assert recipe.teacher.options["api_key"] == "${MY_KEY}"
     assert [one.message for one in recipe.unset] == ["MY_KEY is not set"] * 2
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        ({"api_key": "planted-1"}, "${TEACHER_API_KEY}"),
+        ({"apiKey": "planted-1"}, "${TEACHER_APIKEY}"),
+        ({"api_kye": "planted-1"}, "${TEACHER_API_KYE}"),
+        ({"x-api-key": "planted-1"}, "${TEACHER_X_API_KEY}"),
+        ({"key": "planted-1"}, "${TEACHER_KEY}"),
+        ({"access_key": "planted-1"}, "${TEACHER_ACCESS_KEY}"),
+        ({"auth": "planted-1"}, "${TEACHER_AUTH}"),
+        ({"bearer": "planted-1"}, "${TEACHER_BEARER}"),
+        ({"api_keys": ["planted-1", "planted-2"]}, ["${TEACHER_API_KEYS_0}", "${TEACHER_API_KEYS_1}"]),
+        ({"credentials": {"id": "planted-1"}}, {"id": "${TEACHER_CREDENTIALS_ID}"}),
+        (
+            {"headers": {"Authorization": "Bearer planted-1"}},
+            {"Authorization": "Bearer ${TEACHER_HEADERS_AUTHORIZATION}"},
+        ),
+        ({"headers": {"X-Tenant": "planted-1"}}, {"X-Tenant": "${TEACHER_HEADERS_X_TENANT}"}),
+        ({"url": "https://me:planted-1@host/v1"}, "https://me:${TEACHER_URL}@host/v1"),
+        ({"url": "https://planted-1@host/v1"}, "https://${TEACHER_URL}@host/v1"),
+        ({"url": "https://host/v1?v=2&key=planted-1"}, "https://host/v1?v=2&key=${TEACHER_URL}"),
+        ({"token": "planted-1${MY_KEY}"}, "${TEACHER_TOKEN}${MY_KEY}"),
+        ({"note": "use sk-planted-1234567890"}, "use ${TEACHER_NOTE}"),
+    ],
+)
+def test_a_secret_that_stands_in_the_recipe_is_used_and_never_serialised(option: dict[str, Any], shown: Any) -> None:
+    recipe = load_recipe({**SMALL, "teacher": {"use": "./mine.py:T", **option}}, env={"MY_KEY": "from-outside"})
+    filled = {
+        name: json.loads(json.dumps(value).replace("${MY_KEY}", "from-outside")) for name, value in option.items()
+    }
+    assert recipe.teacher.options == filled
+    (name,) = option
+    assert recipe.resolved()["teacher"][name] == shown
+    assert "planted" not in recipe.redact(json.dumps(filled))
+    assert "planted" not in repr(recipe)
+
+
+def test_what_is_only_called_like_a_secret_stays() -> None:
+    options = {
+        "key": "id",
+        "auth": "basic",
+        "eos_token": "<end>",
+        "max_tokens": "9",
+        "headers": {"Accept": "text/html"},
+        "url": "https://host/v1?v=2",
+    }
+    check = {"use": "./mine.py:f", "when": {"token": ["a-1"]}}
+    recipe = load_recipe({**SMALL, "teacher": {"use": "./mine.py:T", **options}, "verify": check})
+    written = recipe.resolved()
+    assert {name: written["teacher"][name] for name in options} == options
+    assert written["verify"][0]["when"] == {"token": ["a-1"]}
+
+
+def test_a_written_secret_never_takes_the_name_of_a_variable() -> None:
+    teacher = {"use": "./mine.py:T", "api_key": "planted-1", "model": "${TEACHER_API_KEY}"}
+    recipe = load_recipe({**SMALL, "teacher": teacher}, env={"TEACHER_API_KEY": "outside"})
+    assert recipe.teacher.options == {"api_key": "planted-1", "model": "outside"}
+    assert recipe.resolved()["teacher"]["api_key"] == "${TEACHER_API_KEY_2}"
+    assert recipe.environment == ["TEACHER_API_KEY"]
+
+
+LINE = "teacher: {use: ./mine.py:T, api_key: planted-1, "
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        (LINE + "use: x}", 49),
+        (LINE + "url: [}", 55),
+        ("teacher: {use: openai, api_key: planted-1, modle: x}", 44),
+    ],
+)
+def test_the_line_of_a_problem_has_no_secret_and_the_mark_still_fits(tmp_path: Path, text: str, column: int) -> None:
+    head = yaml.safe_dump({name: SMALL[name] for name in ("name", "source")})
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(written(tmp_path, head + text + "\n"))
+    problem = caught.value.problems[-1]
+    assert problem.source == text.replace("planted-1", "*" * 9)
+    assert problem.column == column
+
+
+def test_the_line_of_a_missing_variable_has_no_secret(tmp_path: Path) -> None:
+    check = "verify: {use: ./a.py:b, api_key: planted-1, x: '${NOT_THERE}'}\n"
+    path = written(tmp_path, yaml.safe_dump(SMALL) + check)
+    with pytest.raises(SetupError) as caught:
+        load_recipe(path, env={})
+    assert "NOT_THERE" in caught.value.where and "planted" not in caught.value.where
+    assert "planted" not in str(load_recipe(path, env={}, need_env=False).unset)
+
+
+def test_a_flag_is_shown_without_its_secret() -> None:
+    for key, value in (
+        ("teacher.api_key.x", "planted-1"),
+        ("name.key", "planted-1"),
+        ("limits.rows", "sk-planted-1234567"),
+    ):
+        with pytest.raises(RecipeError) as caught:
+            load_recipe({**SMALL, "teacher": {"use": "openai", "model": "m"}}, set={key: value})
+        where = caught.value.problems[0].where
+        assert where.startswith(f"--set {key}=*") and "planted" not in where + caught.value.problems[0].message
 
 
 # ---------------------------------------------------------------- overrides
