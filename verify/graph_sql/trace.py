@@ -77,7 +77,7 @@ class _Text:
     def __init__(self, text: str) -> None:
         self.text = text
         self.lower = text.casefold()
-        self.opaque = _OPAQUE.sub(lambda match: "\0" * len(match[0]), text)
+        self.opaque = _OPAQUE.sub(lambda match: ("\0" if match[0][0] in "'“" else "\x01") * len(match[0]), text)
 
     @cached_property
     def code(self) -> list[tuple[int, str]]:
@@ -170,7 +170,8 @@ class _Judged:
 
     def leaks(self) -> Iterator[str]:
         """Hints at an answer that was known."""
-        if hint := leak(self.text.text, self.question):
+        own = words.LEAKS.search(self.text.text)
+        if hint := leak(self.text.text, self.question) or (own[0] if own else ""):
             yield f"leak: `{hint}` gives away that the answer was known"
 
     # ------------------------------------------------ what is claimed and is not so
@@ -215,7 +216,8 @@ class _Judged:
         if one.operator == "=" and any(value in other.value for other in lists):
             return True
         text = re.sub(r"\s+", "", self.facts.text).casefold()
-        return re.sub(r"\s+", "", f"{one.name}{one.operator}{one.value}").casefold() in text
+        shown = f"{one.variable}." if one.variable in self.facts.variables else ""
+        return re.sub(r"\s+", "", f"{shown}{one.name}{one.operator}{one.value}").casefold() in text
 
     def _false_pairs(self) -> Iterator[str]:
         from .trace_facts import PAIR, fold
@@ -224,16 +226,23 @@ class _Judged:
         compared = self._compared_spans()
         for match in PAIR.finditer(self.text.text):
             variable, name = fold(match["var"]), fold(match["name"])
-            if variable not in self.facts.variables or match[0].casefold() in ("e.g", "i.e"):
+            if variable not in self.facts.variables:
                 continue
             back = self.text.taken_back(match.start())
-            if (variable, name) not in self.facts.pairs:
+            if variable in self.facts.starred:
+                if name not in self._owned(variable) and not back:
+                    yield f"`{variable}` has no property `{name}`"
+            elif (variable, name) not in self.facts.pairs:
                 if not back and (name in self.schema.names or self._in_code(match.start())):
                     yield f"`{match[0]}` is not in the query"
             elif outputs and (variable, name) not in outputs and not any(a <= match.start() < b for a, b in compared):
                 clause = self.text.clause(match.start())
                 if words.OUTPUT.search(clause) and not back and not self._outer(variable):
                     yield f"`{match[0]}` is not among the outputs of the query"
+
+    def _owned(self, variable: str) -> set[str]:
+        labels = {label for group in self.facts.vertex_labels.get(variable, ()) for label in group}
+        return {name for label in labels for name in self.schema.owned.get(label, ())} or set(self.schema.properties)
 
     def _outer(self, variable: str) -> bool:
         """Whether a qualifier belongs to the query around the match, whose outputs are another matter."""
@@ -275,14 +284,16 @@ class _Judged:
                 start, end = self.text.around(match.start(), _parts(self.text))
                 edges = [label for label in self._coded(self.text.text[start:end]) if label in self.schema.ends]
                 starts, stops = self._coded(match["s"]), self._coded(match["t"])
-                if len(set(edges)) != 1 or not set(starts + stops) <= self.schema.labels:
+                if len(set(edges)) != 1 or not starts or not stops:
                     continue
                 pairs = self.schema.ends[edges[0]]
                 if not any((a, b) in pairs for a in starts for b in stops) and not self.text.taken_back(match.start()):
                     yield f"the edge `{edges[0]}` does not run {match[0]}"
 
     def _coded(self, text: str) -> list[str]:
-        return [_fold(name) for one in _CODE.finditer(text) for name in [one[one.lastindex or 0]] if _IDENTIFIER.fullmatch(name)]
+        """The labels in the code of a piece of text."""
+        names = [_fold(one[one.lastindex or 0]) for one in _CODE.finditer(text)]
+        return [name for name in names if name in self.schema.labels]
 
     def _false_literals(self) -> Iterator[str]:
         sql, question = self.facts.text, self.question
@@ -330,14 +341,14 @@ class _Judged:
         upper = self.facts.text.upper()
         for name, pattern in words.CLAUSES.items():
             places = [match.start() for match in pattern.finditer(self.text.text)]
-            if name not in " ".join(upper.split()) and places and not any(map(self.text.taken_back, places)):
+            if name not in " ".join(upper.split()) and places and not any(map(self._doubted, places)):
                 yield f"{name} is said and is not in the query"
         for match in _FETCH.finditer(self.text.text):
             if not re.search(rf"\bFETCH (?:FIRST|NEXT) {match[1]}\b", upper) and not self.text.taken_back(match.start()):
                 yield f"`{match[0]}` is not in the query"
         if (self.facts.strings or self.facts.numbers) and (match_ := words.NO_FILTER.search(self.text.text)):
             yield f"`{match_[0]}` is said, and the query has conditions"
-        if "DISTINCT" in upper and re.search(r"\b(?:no|not add|without|leave out) DISTINCT|(?:不用|不加|不写|不需要) ?DISTINCT", self.text.text):
+        if "SELECT DISTINCT" in upper and re.search(r"\b(?:no|not add|without|leave out) DISTINCT|(?:不用|不加|不写|不需要) ?DISTINCT", self.text.text):
             yield "no DISTINCT is said, and the query has it"
 
     def _unknown_names(self) -> Iterator[str]:
@@ -360,7 +371,7 @@ class _Judged:
 
     def _doubted(self, place: int) -> bool:
         start, end = self.text.around(place, self.text.sentences)
-        return self.text.taken_back(place) or words.REJECTS.search(self.text.opaque[start:end]) is not None
+        return self.text.taken_back(place) or words.DOUBTS.search(self.text.opaque[start:end]) is not None
 
     # ------------------------------------------------ what is in the query and does not come up
 
@@ -382,13 +393,19 @@ class _Judged:
     def _missing_hops(self) -> Iterator[str]:
         covered = [hop for _, found, _ in self.said for hop in found]
         doubted = {said.labels for said, found, back in self.said if back and not found}
+        drawn = {hop.labels for hop in covered} | doubted
         for hop in self.facts.hops:
-            if hop in covered:
-                continue
-            if hop.labels in doubted or not self._told(hop):
+            if hop not in covered and (hop.labels in drawn or not self._told(hop)):
                 yield f"the direction of {_show(hop)} is not said"
         if not covered:
             yield from self._missing_count()
+        stated: dict[str, set[tuple[str, ...]]] = {}
+        for match in _LABELLED.finditer(self.text.text):
+            stated.setdefault(_fold(match["var"] or ""), set()).add(_folded(match["labels"]))
+        for table in self.facts.written:
+            for variable, written in table.items():
+                if variable in stated and not written & stated[variable]:
+                    yield f"that `{variable}` has the label `{'|'.join(min(written))}` is not said"
 
     def _told(self, hop: "Hop") -> bool:
         """Whether a sentence without a pattern speaks of this edge and of its direction."""
@@ -418,10 +435,9 @@ class _Judged:
                 yield f"the number of steps {_quantifier(low, high)} is not said"
 
     def _missing_literals(self) -> Iterator[str]:
-        text = self.text.lower
         for value in sorted(self.facts.strings):
             parts = [part for part in re.split(r"[%_]+", value.casefold()) if part] if "%" in value else [value.casefold()]
-            if not all(part in text for part in parts) and not _dated(value, self.text.text):
+            if not all(_mention(part).search(self.text.text) or len(part) > 3 and part in self.text.lower for part in parts) and not _dated(value, self.text.text):
                 yield f"the value '{value}' is not mentioned"
         said = {value for _, value in words.numbers_in(self.text.text)} | words.worded_numbers(self.text.text)
         for value in sorted(self.facts.numbers):
@@ -445,16 +461,22 @@ class _Judged:
         from .trace_facts import PAIR, fold
 
         compared = self._compared_spans()
-        formal = {
-            (fold(match["var"]), fold(match["name"]))
-            for match in PAIR.finditer(self.text.text)
-            if not any(start <= match.start() < end for start, end in compared)
-        }
+        formal, plain = set(), set()
+        for match in PAIR.finditer(self.text.text):
+            pair = (fold(match["var"]), fold(match["name"]))
+            formal.add(pair)
+            computed = re.match(r"\s*[*+/)-]", self.text.text[match.end() : match.end() + 4])
+            if not computed and not any(start <= match.start() < end for start, end in compared):
+                plain.add(pair)
         for outputs in self.facts.outputs:
-            if not outputs & formal:
+            if not outputs & plain:
                 continue
-            for variable, name in sorted(outputs - formal - self.facts.computed):
+            for variable, name in sorted(outputs & self.facts.plain - plain | outputs - formal):
                 yield f"the output `{variable}.{name}` is not named"
+            packed = re.sub(r"\s", "", self.text.lower)
+            for alias, expression in self.facts.named.items():
+                if not self._named(self.facts.shown[alias]) and expression not in packed:
+                    yield f"the output `{self.facts.shown[alias]}` is not named"
 
 
 # ---------------------------------------------------------------- small things

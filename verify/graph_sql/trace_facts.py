@@ -81,14 +81,22 @@ class Facts:
     hops: list[Hop] = field(default_factory=list)
     vertex_labels: dict[str, set[Names]] = field(default_factory=dict)
     """Variable of any element to the label alternatives written on it."""
+    written: list[dict[str, set[Names]]] = field(default_factory=list)
+    """The same, one for each GRAPH_TABLE."""
     labels: set[str] = field(default_factory=set)
     variables: set[str] = field(default_factory=set)
     pairs: set[tuple[str, str]] = field(default_factory=set)
     """Every `qualifier.name` of the whole query."""
     outputs: list[set[tuple[str, str]]] = field(default_factory=list)
     """`variable.property` inside COLUMNS, one set for each GRAPH_TABLE."""
+    plain: set[tuple[str, str]] = field(default_factory=set)
+    """Those of them that are passed on as they are."""
     computed: set[tuple[str, str]] = field(default_factory=set)
     """Those of them that stand inside an expression."""
+    starred: set[str] = field(default_factory=set)
+    """Variables that come out with all their properties."""
+    named: dict[str, str] = field(default_factory=dict)
+    """Names of computed outputs, to what they are without blanks."""
     aliases: dict[str, str] = field(default_factory=dict)
     """Output names of COLUMNS to the property they rename."""
     required: set[str] = field(default_factory=set)
@@ -124,8 +132,13 @@ PAIR = re.compile(rf"(?<![\w.\"])(?P<var>{_NAME})\.(?P<name>{_NAME})(?!\s*\()")
 _SIGNS = {"!=": "<>", "≠": "<>", "≤": "<=", "≥": ">="}
 
 
-def comparisons(text: str) -> Iterator[tuple[int, int, Comparison]]:
+@lru_cache(maxsize=512)
+def comparisons(text: str) -> tuple[tuple[int, int, Comparison], ...]:
     """Every formal comparison in a text with where it begins and ends."""
+    return tuple(_comparisons(text))
+
+
+def _comparisons(text: str) -> Iterator[tuple[int, int, Comparison]]:
     for match in COMPARISON.finditer(text):
         if match["op"]:
             left, sign, value = (match["var"], match["name"]), _SIGNS.get(match["op"], match["op"]), match["value"]
@@ -165,6 +178,7 @@ def facts_of(sql: str, dialect: str) -> Facts:
 
 def _read_table(table: GraphTable, facts: Facts) -> None:
     facts.graphs.add(_shown(table.graph, facts))
+    facts.written.append({})
     for path in table.paths:
         for element in elements(path.terms):
             _read_element(element, facts)
@@ -176,15 +190,21 @@ def _read_table(table: GraphTable, facts: Facts) -> None:
     outputs: set[tuple[str, str]] = set()
     for column in table.columns:
         if isinstance(column, AllProperties):
+            facts.starred.add(fold(column.variable.text))
             continue
         for one in column.expression.find_all(exp.Column):
             if one.table:
                 outputs.add((fold(one.table), fold(one.name)))
-                if one is not column.expression:
-                    facts.computed.add((fold(one.table), fold(one.name)))
+                kind = facts.plain if one is column.expression else facts.computed
+                kind.add((fold(one.table), fold(one.name)))
                 facts.required.add(_shown(Name(one.name), facts))
         if column.alias is not None and isinstance(column.expression, exp.Column):
             facts.aliases[fold(column.alias.text)] = fold(column.expression.name)
+        elif column.alias is not None and column.expression.find(exp.Column):
+            facts.named[_shown(column.alias, facts)] = re.sub(r"\s", "", column.expression.sql(dialect="oracle")).casefold()
+        if not isinstance(column.expression, exp.Literal):
+            numbers = [one for one in column.expression.find_all(exp.Literal) if not one.is_string]
+            facts.numbers.update(one.this for one in numbers)
         _read_aggregates(column.expression, facts)
     facts.outputs.append(outputs)
 
@@ -197,7 +217,8 @@ def _read_element(element: Vertex | Edge, facts: Facts) -> None:
         variable = fold(element.variable.text)
         facts.variables.add(variable)
         if names:
-            facts.vertex_labels.setdefault(variable, set()).add(_folded(names))
+            for known in (facts.vertex_labels, facts.written[-1]):
+                known.setdefault(variable, set()).add(_folded(names))
     if isinstance(element, Edge) and element.quantifier is not None:
         facts.bounds.add((element.quantifier.min, element.quantifier.max))
 
@@ -376,18 +397,24 @@ class Schema:
     labels: frozenset[str]
     properties: frozenset[str]
     ends: dict[str, frozenset[tuple[str, str]]]
+    owned: dict[str, frozenset[str]]
+    """Label to the properties of the tables that carry it."""
 
 
 def schema_of(catalog: Catalog) -> Schema:
     """The names that a catalog declares."""
     labels, properties, others = set(), set(), set()
     ends: dict[str, set[tuple[str, str]]] = {}
+    owned: dict[str, set[str]] = {}
     for graph in catalog.graphs.values():
         others.add(fold(graph.shown))
         for element in (*graph.vertices.values(), *graph.edges.values()):
             others |= {fold(element.shown), fold(element.table)}
             labels |= {fold(one.shown) for one in element.labels.values()}
-            properties |= {fold(one.shown) for one in element.properties.values()}
+            own = {fold(one.shown) for one in element.properties.values()}
+            properties |= own
+            for label in element.labels.values():
+                owned.setdefault(fold(label.shown), set()).update(own)
         for edge in graph.edges.values():
             if edge.source is None or edge.destination is None:
                 continue
@@ -397,5 +424,10 @@ def schema_of(catalog: Catalog) -> Schema:
                 ends.setdefault(fold(label.shown), set()).update(pairs)
     for table in catalog.tables.values():
         others |= {fold(table.shown), *(fold(column.shown) for column in table.columns.values())}
-    frozen = {label: frozenset(pairs) for label, pairs in ends.items()}
-    return Schema(frozenset(labels | properties | others), frozenset(labels), frozenset(properties), frozen)
+    return Schema(
+        frozenset(labels | properties | others),
+        frozenset(labels),
+        frozenset(properties),
+        {label: frozenset(pairs) for label, pairs in ends.items()},
+        {label: frozenset(names) for label, names in owned.items()},
+    )

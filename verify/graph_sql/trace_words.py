@@ -31,13 +31,22 @@ ANY_WAY = re.compile(
 """It is said that the direction is open."""
 
 REJECTS = re.compile(
-    r"\b(?:not|no|never|wrong\w*|\w+n't|cannot|would|could|nearly|almost|at first|initially|rather than|instead of|unlike"
-    r"|tempt\w*|mistake\w*|first (?:idea|thought|draft|instinct)|instinct|swapped|fails?|without|drop(?:ped)?|unnecessary"
-    r"|needless|avoid|nothing|neither|nor|useless|incorrect|invalid|invert\w*|revers\w+|only used|no longer)\b"
-    r"|不|没|错|别用|并非|差点|起初|一开始|本来|颠倒|反了|无法|而非|无需|未|会不会|能不能|免得|以免|排除|多余|若写|如果写|要是写",
+    r"\b(?:wrong\w*|incorrect|invalid|mistake\w*|tempt\w*|nearly|almost|at first|initially|originally|swapped|useless"
+    r"|first (?:idea|thought|draft|instinct|impulse|version)|instinct|unnecessary|needless|invert\w*|only used|no longer"
+    r"|neither|nor|cannot|can't|couldn't|won't|wouldn't|mustn't|shouldn't|don't|doesn't|didn't|needn't|never|unlike"
+    r"|(?:would|could|might) (?:be|lose|mean|give|make|return|match|find|read|turn|have|need|also|say|get|run|reach|count|let|only)"
+    r"|(?:do|does|did|must|need|should|can|could|may|will|would) not|no need|not (?:needed|necessary|right|correct|enough"
+    r"|asked|wanted|what|part|as|yet|in the (?:schema|question|graph)|read|used|selected|output)|am not|fails?|reject\w*"
+    r"|and not|but not|drop(?:ped)? (?:it|this|that)|there is no|has no|have no|belongs? to another|turned round)\b"
+    r"|(?:instead of|rather than|and not|not|without|avoid\w*)(?: (?:writing|using|the|an?|label|condition|arrow|pattern|putting))* ?\x01"
+    r"|不(?:需要?|用|必|对|行|能|该|应|可以|写|加|要|想|选|输出|合|成立|存在|符|满足题)|没(?:有?必要|人|有要)|无需|别用|并非|而不是|而非|错|差点|起初|一开始|本来|原本"
+    r"|颠倒|反了|反过来|会不会|能不能|免得|多余|如果写|要是写|若写|写成\s*\x01\s*就|(?:不是|并没有|没有)\s*\x01|会(?:漏|丢|变|把|成)",
     _I,
 )
-"""What stands in such a clause is no claim."""
+"""What stands in such a clause is no claim. `\\x01` stands for a piece of code."""
+
+DOUBTS = re.compile(rf"{REJECTS.pattern}|\b(?:no|not|without|nothing)\b|不|没|未", _I)
+"""The same for whole clauses of SQL, of which a sentence says in many ways that they are left out."""
 
 NEXT_REJECTS = re.compile(
     r"\s*(?:wait|hmm|no[,.:!—-]|not quite|that (?:is|was|would|'s) (?:not|wrong|the wrong|backwards?|revers\w+|swap\w*)|that's (?:wrong|not)"
@@ -154,6 +163,9 @@ def worded_numbers(text: str) -> set[Decimal]:
     found |= {Decimal(value) for word, value in _ORDINALS.items() if word in words}
     return found | {Decimal(value) for sign, value in _HAN.items() if sign in text}
 
+
+LEAKS = re.compile(r"(?:给定|给出|提供|所给|已有|现成)的?(?:查询|语句)|\b(?:given|provided) (?:query|sql)\b", _I)
+"""Hints at a known query that only matter where a query is what is asked for."""
 
 AGAIN = re.compile(
     r"\b(?:another|again|second|further|next|then|both|twice|each|also|back|returns?|one more|in a row)\b|再|又|第二|另|也|两|各|然后|接着",
