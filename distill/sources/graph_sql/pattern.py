@@ -163,8 +163,8 @@ class Sampler:
         """Two edges of one label from the same vertex to the same vertex."""
         groups: dict[tuple[int, int, str], list[Item]] = {}
         for name, rows in self.data.edges.items():
-            for edge in rows:
-                groups.setdefault((id(edge.source), id(edge.target), name), []).append(edge)
+            for item in rows:
+                groups.setdefault((id(item.source), id(item.target), name), []).append(item)
         several = [edges for edges in groups.values() if len(edges) > 1]
         if not several:
             return None
