@@ -42,14 +42,15 @@ class Columns:
         return name
 
     def _name(self, ref: Ref) -> str:
-        own = ref.prop.spelled
-        if own.startswith('"') or not _PLAIN.fullmatch(own):
-            return self.free(f"value_{len(self.names) + 1}")
+        own, inner = ref.prop.spelled, ref.prop.spelled.strip('"')
         if self._habit == "own" and self.free(own) == own:
             return own
+        if not _PLAIN.fullmatch(inner):
+            return self.free(f"value_{len(self.names) + 1}")
+        short = inner.lower() if own != inner else own
         before = ref.element.label.lower() if self._habit == "label" else ref.element.variable
-        name = f"{before}_{own}"
-        return self.free(name if identifier(name.upper(), name) == name else f"{ref.element.variable}_{own}")
+        name = f"{before}_{short}"
+        return self.free(name if identifier(name.upper(), name) == name else f"{ref.element.variable}_{short}")
 
     def computed_text(self, text: str, wanted: str) -> str:
         """A column for any expression."""
@@ -100,7 +101,7 @@ class Columns:
     def computed(self, sampler: Sampler, pattern: Pattern) -> bool:
         """COALESCE, CASE or arithmetic over a property; False where there is none for it."""
         single = [one for one in pattern.elements() if len(one.stated) == 1]
-        refs = [ref for element in single for ref in pattern.properties(element) if not ref.prop.key]
+        refs = [ref for element in single for ref in pattern.properties(element) if not (ref.prop.key or _pinned(ref))]
         self.rng.shuffle(refs)
         for ref in refs:
             text = self._computed(ref)
@@ -115,7 +116,7 @@ class Columns:
             return f"COALESCE({ref.text}, '{self.rng.choice(('unknown', 'none', '-'))}')" if prop.nulls else ""
         if prop.kind != "number" or len(prop.values) < 3 or (prop.unique and self.rng.random() < 0.5):
             return ""
-        if self.rng.random() < 0.6:
+        if not prop.additive or self.rng.random() < 0.6:
             bound = literal(prop.values[len(prop.values) // 2])
             high, low = self.rng.choice((("high", "low"), ("large", "small"), ("above", "below")))
             return f"CASE WHEN {ref.text} >= {bound} THEN '{high}' ELSE '{low}' END"

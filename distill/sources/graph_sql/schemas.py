@@ -16,49 +16,36 @@ from typing import Any
 
 import yaml
 
-from distill.errors import SourceError
 from distill.sources.graph_sql.naming import STYLES, Style, plain
 from distill.sources.graph_sql.spelling import literal
 
 _HEAD = "# What the names of made-up graphs are called in English and Chinese; written by the source `graph_sql`.\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """One made-up graph: the name of its file and of the graph, its script, its words."""
-
-    name: str
-    script: str
-    words: Mapping[str, Any]
-
-
 def write_schemas(directory: Path, count: int, *, seed: int) -> list[Path]:
     """The scripts of `count` made-up graphs in `directory`; only what is missing is written.
 
-    Raises SourceError where the directory's `lexicon.yaml` cannot be read, OSError where nothing can be written.
+    Raises OSError where nothing can be written.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    made = [make_schema(seed, number) for number in range(count)]
-    paths = []
-    for schema in made:
-        path = directory / f"{schema.name}.sql"
-        if not path.exists():
-            path.write_text(schema.script, encoding="utf-8")
+    lexicon = directory / "lexicon.yaml"
+    text = lexicon.read_text(encoding="utf-8") if lexicon.exists() else ""
+    known = {line.partition(":")[0].strip("\"'") for line in text.splitlines() if line[:1] not in ("", " ", "#")}
+    paths, missing = [], {}
+    for maker in (_Maker(seed, number) for number in range(count)):
+        path = directory / f"{maker.name}.sql"
         paths.append(path)
-    _add_words(directory / "lexicon.yaml", made)
-    return paths
-
-
-def _add_words(path: Path, made: Sequence[Schema]) -> None:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    try:
-        known = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise SourceError(f"cannot read `{path.name}`", where=str(path), cause=str(error).split("\n")[0]) from error
-    missing = {schema.name: dict(schema.words) for schema in made if schema.name not in known}
+        if path.exists() and maker.name in known:
+            continue
+        script, words = maker.make()
+        if not path.exists():
+            path.write_text(script, encoding="utf-8")
+        if maker.name not in known:
+            missing[maker.name] = words
     if missing:
         added = yaml.safe_dump(missing, allow_unicode=True, sort_keys=False, width=1000)
-        path.write_text((text or _HEAD).rstrip("\n") + "\n\n" + added, encoding="utf-8")
+        lexicon.write_text((text or _HEAD).rstrip("\n") + "\n\n" + added, encoding="utf-8")
+    return paths
 
 
 @lru_cache(maxsize=1)
@@ -97,15 +84,11 @@ class _Table:
     common: list[_Column] = field(default_factory=list)
 
 
-def make_schema(seed: int, number: int) -> Schema:
-    """The made-up graph of this number; the same for the same seed."""
-    return _Maker(seed, number).make()
-
-
 class _Maker:
+    """Draws one schema; its name is known before anything else is drawn."""
+
     def __init__(self, seed: int, number: int) -> None:
         self.rng = Random(f"{seed}:schema:{number}")
-        self.seed, self.number = seed, number
         domains = list(vocabulary()["domains"])
         self.domain_key = domains[(number + self.rng.randrange(len(domains))) % len(domains)]
         self.domain = vocabulary()["domains"][self.domain_key]
@@ -116,22 +99,23 @@ class _Maker:
         """What a property is, by folded name: it must be the same wherever the name occurs."""
         self.tongue = "zh" if self.style.chinese or self.rng.random() < 0.15 else "en"
 
-    def make(self) -> Schema:
-        """Everything, in an order that the random stream depends on."""
+        self.name = self._name(seed, number)
+
+    def _name(self, seed: int, number: int) -> str:
+        """A name that no other number of this seed has; it is that of the file and of the graph."""
+        endings = vocabulary()["endings"]["zh" if self.style.chinese else "en"]
+        turn, place = divmod(number, len(endings))
+        base = self.domain["graph"]["zh"] if self.style.chinese else self.domain_key
+        return f"{base}_{endings[place]}{turn or ''}{f'_s{seed}' if seed else ''}"
+
+    def make(self) -> tuple[str, dict[str, Any]]:
+        """The script and the words, in an order that the random stream depends on."""
         vertices = {key: self._vertex(key) for key in self.domain["vertices"]}
         self._share(vertices)
         edges = [self._edge(key, vertices) for key in self._chosen_edges()]
         used = {id(table) for edge in edges for _, table in edge.ends}
         tables = [table for table in vertices.values() if id(table) in used or self.rng.random() < 0.5]
-        name = self._name()
-        return Schema(name, _script(name, tables, edges), self._words(tables, edges))
-
-    def _name(self) -> str:
-        """A name that no other number of this seed has."""
-        endings = vocabulary()["endings"]["zh" if self.style.chinese else "en"]
-        turn, place = divmod(self.number, len(endings))
-        base = self.domain["graph"]["zh"] if self.style.chinese else self.domain_key
-        return f"{base}_{endings[place]}{turn or ''}{f'_s{self.seed}' if self.seed else ''}"
+        return _script(self.name, tables, edges), self._words(tables, edges)
 
     def _chosen_edges(self) -> list[str]:
         """At least two edges, one of them between vertices of one kind where the domain has one."""

@@ -31,6 +31,8 @@ MOST_ROWS = 50
 """Rows of an answer; a query that returns more says little that a person could check."""
 _TRIES = 80
 """Draws of one difficulty before it counts as exhausted for a graph."""
+_TRIES_OF_A_KIND = 8
+"""Draws of one kind of query before another kind is tried, so that the rarer ones get their share."""
 _AT_ONCE = 4
 """Queries of one graph before the next one has its turn, so that few databases are open at a time."""
 
@@ -128,8 +130,9 @@ class _Round:
         opened = open_script(self.path)
         for attempt in range(_TRIES):
             rng = Random(f"{self.seed}:{self.path.stem}:{number}:{attempt}")
+            if attempt % _TRIES_OF_A_KIND == 0:
+                kind = draw(difficulty, rng)
             data = rng.choice(opened.graphs)
-            kind = draw(difficulty, rng)
             sql = kind.write(Sampler(data, rng))
             facts = self._accepted(sql, opened.database) if sql else None
             question = self._question(facts, language, rng) if facts is not None else ""
