@@ -136,7 +136,8 @@ def _graph(table: GraphTable, catalog: Catalog, text: str, rules: Dialect) -> Gr
     name = table.graph
     graph = catalog.graphs.get(rules.fold(name.text, name.quoted))
     if graph is None:
-        hint = did_you_mean(name.text, [one.shown for one in catalog.graphs.values()], "the graphs are")
+        names = [rules.spell(one.name, one.shown) for one in catalog.graphs.values()]
+        hint = did_you_mean(name.text, names, "the graphs are")
         if rules.fold(name.text, name.quoted) in catalog.tables:
             hint = f"`{name.text}` is a table; {hint}"
         raise GraphBindingError(f"no graph `{name.text}`", hint=hint, **place(text, name.offset))
@@ -240,11 +241,12 @@ def check_label(bound: Bound, name: Name, kind: Kind) -> None:
     graph = bound.graph
     other: Kind = "edge" if kind == "vertex" else "vertex"
     of_kind = f"graph `{graph.shown}` has {'vertex' if kind == 'vertex' else 'edge'} labels"
-    hint = did_you_mean(name.text, labels.values(), of_kind)
+    rules = bound.dialect
+    hint = did_you_mean(name.text, rules.spell_all(labels), of_kind)
     if folded in graph.labels(other):
         hint = f"`{name.text}` is a label of {'edges' if other == 'edge' else 'vertices'}; {hint}"
     elif folded in graph.elements(kind):
-        own = ", ".join(label.shown for label in graph.elements(kind)[folded].labels.values())
+        own = ", ".join(rules.spell(one.name, one.shown) for one in graph.elements(kind)[folded].labels.values())
         hint = f"`{name.text}` is the name of a table, its label is {own}; {hint}"
     bound.refuse(f"no {kind} label `{name.text}`", name.offset, hint=hint)
 
@@ -311,4 +313,8 @@ def _expand_star(bound: Bound, star: AllProperties) -> list[Column]:
     variable = find_variable(bound, star.variable)
     if variable.group:
         bound.refuse(f"`{variable.shown}` is a group variable", star.variable.offset, hint="use an aggregate")
-    return [Column(property_column(star.variable, shown)) for shown in readable(bound, variable).values()]
+    names = readable(bound, variable).items()
+    return [
+        Column(property_column(star.variable, shown, quoted=bound.dialect.spell(name, shown) != shown))
+        for name, shown in names
+    ]

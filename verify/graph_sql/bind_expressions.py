@@ -101,11 +101,10 @@ def identifier_name(node: Expr) -> Name:
     return Name(node.name, bool(node.args.get("quoted")), node.meta.get("start", -1))
 
 
-def property_column(variable: Name, shown: str) -> exp.Column:
+def property_column(variable: Name, shown: str, *, quoted: bool) -> exp.Column:
     """The expression `variable.property` for a property's name as written."""
-    plain = shown.isidentifier()
     return exp.Column(
-        this=exp.Identifier(this=shown, quoted=not plain),
+        this=exp.Identifier(this=shown, quoted=quoted),
         table=exp.Identifier(this=variable.text, quoted=variable.quoted),
     )
 
@@ -240,7 +239,7 @@ class _Checker:
 
     def _some_property(self, name: Name) -> str:
         properties = readable(self.bound, self.bound.variables[self.bound.fold(name)])
-        return next(iter(properties.values()), "property")
+        return next(iter(self.bound.dialect.spell_all(properties)), "property")
 
     def _property(self, variable: Variable, name: Name) -> None:
         bound = self.bound
@@ -248,9 +247,10 @@ class _Checker:
         folded = bound.fold(name)
         if folded in properties or (not variable.tables and folded in bound.graph.properties(variable.kind)):
             return
-        labels = sorted({label.shown for table in variable.tables for label in table.labels.values()})
+        spell = bound.dialect.spell
+        labels = sorted({spell(one.name, one.shown) for table in variable.tables for one in table.labels.values()})
         lead = f"`{variable.shown}` ({', '.join(labels[:4])}) has"
-        hint = did_you_mean(name.text, properties.values(), lead)
+        hint = did_you_mean(name.text, bound.dialect.spell_all(properties), lead)
         others = [
             one.shown for one in bound.variables.values() if one is not variable and folded in readable(bound, one)
         ]

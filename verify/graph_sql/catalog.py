@@ -11,6 +11,8 @@ from typing import Literal
 
 from sqlglot import exp
 
+from .dialects import Dialect
+
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
@@ -102,6 +104,9 @@ class Graph:
     shown: str
     vertices: Mapping[str, ElementTable]
     edges: Mapping[str, ElementTable]
+    tables: Mapping[str, Table] = field(compare=False, repr=False)
+    """All tables of the script; those that are no element tables can be joined too."""
+    dialect: Dialect = field(compare=False, repr=False)
 
     def elements(self, kind: str) -> Mapping[str, ElementTable]:
         """The tables of one kind, `vertex` or `edge`."""
@@ -129,41 +134,61 @@ class Catalog:
 
 
 def describe(graphs: Iterable[Graph]) -> str:
-    """Graphs as compact DDL-like text for a prompt: labels, properties with types, keys and ends; no rows."""
-    return "\n\n".join(_describe(graph) for graph in graphs)
+    """Graphs as compact DDL-like text for a prompt: labels, properties with types, keys and ends; no rows.
+
+    Names are spelled as a query has to write them. Tables that belong to no graph follow, since a query may join them.
+    """
+    listed = list(graphs)
+    return "\n\n".join([*(_describe(graph) for graph in listed), *_describe_others(listed)])
 
 
 def _describe(graph: Graph) -> str:
-    lines = [f"PROPERTY GRAPH {graph.shown}"]
-    lines += [_describe_vertex(table) for table in graph.vertices.values()]
+    lines = [f"PROPERTY GRAPH {graph.dialect.spell(graph.name, graph.shown)}"]
+    lines += [_describe_vertex(table, graph.dialect) for table in graph.vertices.values()]
     lines += [_describe_edge(table, graph) for table in graph.edges.values()]
     return "\n".join(lines)
 
 
-def _describe_vertex(table: ElementTable) -> str:
-    by_column = {one.column: one.shown for one in table.properties.values() if one.column}
+def _describe_others(graphs: list[Graph]) -> list[str]:
+    """The tables that are no element table of the graphs, with their columns; nothing where there are none."""
+    used = {one.table for graph in graphs for one in (*graph.vertices.values(), *graph.edges.values())}
+    lines: list[str] = []
+    for table in graphs[0].tables.values() if graphs else ():
+        if table.name not in used:
+            spell = graphs[0].dialect.spell
+            columns = ", ".join(f"{spell(one.name, one.shown)} {one.type}".rstrip() for one in table.columns.values())
+            lines.append(f"{spell(table.name, table.shown)} ({columns})")
+    return ["\n".join(["TABLES", *lines])] if lines else []
+
+
+def _describe_vertex(table: ElementTable, rules: Dialect) -> str:
+    by_column = {one.column: rules.spell(one.name, one.shown) for one in table.properties.values() if one.column}
     key = [by_column[column] for column in table.key if column in by_column]
     shown = f", KEY ({', '.join(key)})" if len(key) == len(table.key) else ""
-    return f"VERTEX {_describe_labels(table)}{shown}"
+    return f"VERTEX {_describe_labels(table, rules)}{shown}"
 
 
 def _describe_edge(table: ElementTable, graph: Graph) -> str:
     assert table.source is not None and table.destination is not None
-    source, destination = (_first_label(graph.vertices[end.vertex]) for end in (table.source, table.destination))
-    return f"EDGE {_describe_labels(table)} FROM {source} TO {destination}"
+    ends = (graph.vertices[end.vertex] for end in (table.source, table.destination))
+    source, destination = (_first_label(vertex, graph.dialect) for vertex in ends)
+    return f"EDGE {_describe_labels(table, graph.dialect)} FROM {source} TO {destination}"
 
 
-def _describe_labels(table: ElementTable) -> str:
+def _describe_labels(table: ElementTable, rules: Dialect) -> str:
     """The first label with types, the others with what they show: all have the same properties underneath."""
     typed: set[str] = set()
     parts: list[str] = []
     for label in table.labels.values():
         properties = [table.properties[name] for name in label.properties]
-        listed = [one.shown if one.name in typed else f"{one.shown} {one.type}" for one in properties]
+        listed = [
+            rules.spell(one.name, one.shown) + ("" if one.name in typed else f" {one.type}") for one in properties
+        ]
         typed.update(label.properties)
-        parts.append(f"{label.shown} ({', '.join(listed)})")
+        parts.append(f"{rules.spell(label.name, label.shown)} ({', '.join(listed)})")
     return ", also ".join(parts)
 
 
-def _first_label(table: ElementTable) -> str:
-    return next(iter(table.labels.values())).shown
+def _first_label(table: ElementTable, rules: Dialect) -> str:
+    label = next(iter(table.labels.values()))
+    return rules.spell(label.name, label.shown)

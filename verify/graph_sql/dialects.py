@@ -5,10 +5,12 @@ Design reason: a dialect is a column in a table, so a new rule is a new line and
 come from each system's documentation, and for PostgreSQL from runs of 19 beta 2, the last that had SQL/PGQ.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+_PLAIN = re.compile(r"[^\W\d][\w$#]*")
 DialectName: TypeAlias = Literal["oracle", "postgres", "googlesql", "duckpgq", "standard"]
 
 # y: taken. s: a syntax error. u: parsed, then refused as not supported, which is the binding stage.
@@ -105,6 +107,19 @@ class Dialect:
         if quoted:
             return text
         return text.upper() if self.folding == "upper" else text.lower()
+
+    def spell(self, name: str, shown: str) -> str:
+        """How a query writes a name that is `name` folded and `shown` as declared: in quotes only where needed."""
+        plain = _PLAIN.fullmatch(shown) and shown.upper() not in RESERVED
+        if plain and self.fold(shown) == name:
+            return shown
+        mark = "`" if self.reader == "bigquery" else '"'
+        text = shown if self.folding == "none" else name
+        return mark + text.replace(mark, mark * 2) + mark
+
+    def spell_all(self, names: Mapping[str, str]) -> list[str]:
+        """`spell` for folded names and the names as declared."""
+        return [self.spell(name, shown) for name, shown in names.items()]
 
     def takes(self, feature: str) -> bool:
         """Whether the feature can be used at all."""

@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from .adapt import adapt
-from .catalog import ElementLabel, ElementTable, End, Graph, Property, Table
+from .catalog import ElementLabel, ElementTable, End, Graph, Property, Table, TableColumn
 from .cursor import Cursor, parse_expression
 from .errors import GraphBindingError
 from .suggest import did_you_mean
@@ -69,7 +69,7 @@ class _GraphParser:
             at.refuse_here("expected the end of CREATE PROPERTY GRAPH")
         if known and lenient and not replaces:
             return None
-        return Graph(self._fold(name), name.text, self.vertices, self.edges)
+        return Graph(self._fold(name), name.text, self.vertices, self.edges, self.tables, at.dialect)
 
     def _mixed_types(self) -> bool:
         """Step over OPTIONS ( … ); whether they allow a property to have several types."""
@@ -122,6 +122,15 @@ class _GraphParser:
     def _fold(self, name: Name) -> str:
         return self.at.dialect.fold(name.text, name.quoted)
 
+    def _spelled(self, known: Mapping[str, Table | TableColumn | ElementTable]) -> list[str]:
+        return [self.at.dialect.spell(one.name, one.shown) for one in known.values()]
+
+    def _reference(self, vertex: ElementTable) -> str:
+        """A vertex table with its key as REFERENCES names it."""
+        rules, columns = self.at.dialect, self.tables[vertex.table].columns
+        key = ", ".join(rules.spell(name, columns[name].shown) for name in vertex.key)
+        return f"{rules.spell(vertex.name, vertex.shown)} ({key})"
+
     def _dotted(self, what: str) -> Name:
         name = self.at.name(what)
         while self.at.take(T.DOT):
@@ -146,7 +155,7 @@ class _GraphParser:
         name = self._dotted("a table")
         table = self.tables.get(self._fold(name))
         if table is None:
-            shown = [one.shown for one in self.tables.values()]
+            shown = self._spelled(self.tables)
             self._refuse(f"no table `{name.text}`", name, hint=did_you_mean(name.text, shown, "the script has"))
         assert table is not None
         alias = at.name("an alias") if at.take(T.ALIAS) else name
@@ -181,7 +190,7 @@ class _GraphParser:
         name = self.at.name("a column")
         folded = self._fold(name)
         if folded not in table.columns:
-            shown = [one.shown for one in table.columns.values()]
+            shown = self._spelled(table.columns)
             hint = did_you_mean(name.text, shown, f"`{table.shown}` has")
             self._refuse(f"no column `{name.text}` in `{table.shown}`", name, hint=hint)
         return folded
@@ -198,7 +207,7 @@ class _GraphParser:
         if at.kind() is T.L_PAREN:
             columns = self._column_list(self.tables[vertex.table])
         else:
-            at.require("end_without_columns", name.offset, hint=f"write {name.text} ({', '.join(vertex.key)})")
+            at.require("end_without_columns", name.offset, hint=f"write {self._reference(vertex)}")
             columns = vertex.key
         if len(columns) != len(own):
             self._refuse(f"{word} KEY has {len(own)} columns and REFERENCES {len(columns)}", name)
@@ -208,7 +217,7 @@ class _GraphParser:
         name = self.at.name("a vertex table")
         vertex = self.vertices.get(self._fold(name))
         if vertex is None:
-            shown = [one.shown for one in self.vertices.values()]
+            shown = self._spelled(self.vertices)
             hint = did_you_mean(name.text, shown, "the graph has") + "; an alias is what counts"
             self._refuse(f"no vertex table `{name.text}`", name, hint=hint)
         assert vertex is not None
@@ -313,7 +322,7 @@ class _GraphParser:
         for node in list(expression.find_all(exp.Column)):
             folded = self.at.dialect.fold(node.name, bool(node.this.args.get("quoted")))
             if folded not in table.columns or node.table:
-                shown = [one.shown for one in table.columns.values()]
+                shown = self._spelled(table.columns)
                 offset = node.this.meta.get("start", start)
                 hint = did_you_mean(node.name, shown, f"`{table.shown}` has")
                 self.at.refuse(f"no column `{node.name}` in `{table.shown}`", offset, hint=hint, kind=GraphBindingError)

@@ -33,7 +33,7 @@ def check_tables(query: Query, catalog: Catalog) -> None:
         name = fold_node(table.this, rules)
         if table.name.startswith(PLACEHOLDER) or name in own or name in catalog.tables or name == "DUAL":
             continue
-        known = [one.shown for one in catalog.tables.values()]
+        known = [rules.spell(one.name, one.shown) for one in catalog.tables.values()]
         hint = did_you_mean(table.name, known, "the tables are")
         if name in catalog.graphs:
             hint = f"`{table.name}` is a graph: read it with GRAPH_TABLE ({table.name} MATCH … COLUMNS (…))"

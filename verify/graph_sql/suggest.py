@@ -20,7 +20,7 @@ def did_you_mean(name: str, known: Iterable[str], lead: str) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The known name that is nearest in spelling without regard to case, empty when none is near."""
-    by_lower = {one.lower(): one for one in names}
+    by_lower = {one.strip('"`').lower(): one for one in names}
     lower = name.lower()
     if lower in by_lower:
         return by_lower[lower]
