@@ -68,6 +68,18 @@ def facts_of(run_dir: Path) -> dict[str, Any]:
     return dict(orjson.loads(path.read_bytes())) if path.is_file() else {}
 
 
+def malformed_of(run_dir: Path) -> list[BadRecord]:
+    """The malformed source records that the last run listed in `rejected.jsonl`; they stand first in it."""
+    path, found = run_dir / "rejected.jsonl", []
+    if path.is_file():
+        with path.open("rb") as file:
+            for line in map(orjson.loads, file):
+                if line["step"] != "source":
+                    break
+                found.append(BadRecord(line["reason"], line["origin"]))
+    return found
+
+
 def recipe_of(run_dir: Path) -> Recipe:
     """The recipe a run directory was made with; values from the environment are `${NAME}`. Raises LedgerError."""
     path = run_dir / "recipe.yaml"

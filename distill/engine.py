@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from distill import curate, plugins, rephrase
-from distill.artifacts import write_artifacts
+from distill.artifacts import facts_of, malformed_of, write_artifacts
 from distill.ask import Ask, NotInLedger
-from distill.errors import DiskFull, PluginError, SourceError, Stopped, boundary, first_error, together
+from distill.errors import DistillError, PluginError, SourceError, Stopped, boundary, first_error, together
 from distill.events import Event, Listener, Progress, Result, RowSettled, RunEnded, RunStarted, Stage, Warned
 from distill.export import Counts
 from distill.ledger import Ledger
@@ -36,9 +36,14 @@ from verify.pool import Pool
 from verify.think import render as render_completion
 
 T = TypeVar("T")
+Start = Callable[[Coroutine[Any, Any, None]], Awaitable[None]]
+"""Starts a row's life once there is a place for it."""
 
 BATCH = 256
 """Rows read from a source per hop to a thread: reading files never blocks the loop, and a hop costs little per row."""
+
+BATCH_SECONDS = 0.05
+"""A slow source hands over what it has after this long, so that work begins and a stop is heeded."""
 
 WINDOW = 1024
 """Rows under way at a time where the number of requests is found while running."""
@@ -72,6 +77,7 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     bad: list[BadRecord] = field(default_factory=list)
     source_rows: int = 0
+    started_rows: int = 0
     bad_rows: int = 0
     repeated: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -79,28 +85,34 @@ class Run:
     """Source rows under way whose number of wordings is not known yet."""
     exhausted: bool = False
     """Whether the source has been read to its end."""
-    stopped_by: str | None = None
-    full: DiskFull | None = None
+    stopped: DistillError | None = None
+    """What ended the run before its source did."""
 
     # ------------------------------------------------------------ all rows
 
     async def all_rows(self, items: Iterator[Item]) -> None:
         """Give every row of the source its life, at most `window` at a time, until the source ends or we stop."""
-        position = 0
         async with self._lives() as start:
-            async for item in _in_batches(items):
-                self.source_rows += 1
-                if isinstance(item.row, BadRecord):
-                    self._bad_row(item.row, item)
-                elif not self.ledger.admit(item.row.id):
-                    self.repeated += 1
-                else:
-                    self.unworded += 1
-                    await start(self.life(position, item.row, item.prompt))
-                    position += 1
-                if self.stopped_by:
-                    break
-            self.exhausted = self.stopped_by is None
+            try:
+                async for item in _in_batches(items):
+                    await self._admit(item, start)
+                    if self.stopped:
+                        break
+                self.exhausted = self.stopped is None
+            except DistillError as error:  # of the source: what is in flight is finished first
+                self.stop(error)
+
+    async def _admit(self, item: Item, start: Start) -> None:
+        """Start the life of an item that is a new row; count it where it is not."""
+        self.source_rows += 1
+        if isinstance(item.row, BadRecord):
+            self._bad_row(item.row, item)
+        elif not self.ledger.admit(item.row.id):
+            self.repeated += 1
+        else:
+            self.unworded += 1
+            await start(self.life(self.started_rows, item.row, item.prompt))
+            self.started_rows += 1
 
     async def stored_rows(self, rows: Iterator[tuple[tuple[int, int], Row]]) -> None:
         """Judge rows of the ledger anew, wordings and positions as they were."""
@@ -110,18 +122,15 @@ class Run:
                 await start(self.one(row, position))
 
     @asynccontextmanager
-    async def _lives(self) -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], Awaitable[None]]]:
+    async def _lives(self) -> AsyncIterator[Start]:
         """A function that starts a row's life once there is a place for it; all have ended when the block ends."""
         places = asyncio.Semaphore(self.window)
 
         async def lived(life: Coroutine[Any, Any, None]) -> None:
             try:
                 await life
-            except Stopped as stop:
-                self.stop(stop)  # the row is not settled, so it is owed: the next run takes it up
-            except DiskFull as full:
-                self.full = full
-                self.stop(Stopped("the disk is full", limit="disk"))
+            except DistillError as error:
+                self.stop(error)  # the row is not settled, so it is owed: the next run takes it up
             finally:
                 places.release()
 
@@ -136,17 +145,19 @@ class Run:
 
     async def life(self, position: int, row: Row, prompt: Prompt) -> None:
         """From a source row to settled: its wordings, and each of them answered, verified and settled."""
-        wordings = await self.wordings(row, prompt)
-        self.unworded -= 1
+        try:
+            wordings = await self.wordings(row, prompt)
+        except PluginError as error:  # the user's prompt refuses a wording: that costs this row only
+            return await self._settle(Settled(row, (position, 0), "failed", (), f"{error} ({error.cause})"))
+        finally:
+            self.unworded -= 1
         self._count(read=len(wordings))
         for number, wording in enumerate(wordings):
             await self.one(wording, (position, number))
 
     async def one(self, row: Row, position: tuple[int, int]) -> None:
         """One question: answered, verified, settled."""
-        settled = await self.answered(row, position)
-        await self.ledger.settle(settled)
-        self._settled(settled)
+        await self._settle(await self.answered(row, position))
 
     async def wordings(self, row: Row, prompt: Prompt) -> list[Row]:
         """The row alone, or with its rephrasings; a wording the teacher could not give is missing, not fatal."""
@@ -168,30 +179,38 @@ class Run:
         except (AttemptFailed, NotInLedger, PluginError) as error:
             if not samples:
                 return Settled(row, position, "failed", (), f"{error}")
-        return Settled(row, position, "dropped", samples, samples[-1].reason)
+            return Settled(row, position, "dropped", samples, f"{self._lacking(samples)}; then {error}")
+        return Settled(row, position, "dropped", samples, self._lacking(samples))
+
+    def _lacking(self, samples: Sequence[Sample]) -> str:
+        """Why these samples are not enough: what the last refused one says, else how many were accepted."""
+        reasons = [sample.reason for sample in samples if not sample.accepted]
+        return reasons[-1] if reasons else f"accepted: {len(samples)} of {self.recipe.samples.accept} samples"
 
     async def sampled(self, row: Row, messages: Sequence[Message] | None, index: int) -> Sample:
         """One answer: asked (or found in the ledger), read as a trace, verified."""
         request = Request(getattr(self.strategy, "task", "answer"), row, messages or (), self.sampling, index)
         reply = await self.ask(request) if messages else None
-        key = request.key(self.teacher.identity) if reply else content_id(row.id)
+        key = self.ask.key(request) if reply else content_id(row.id)
         trace = self._trace(row, reply)
-        verdicts = await self.verified(row, trace, reply_id=f"{key}/{index}")
+        read = content_id(trace.thinking, trace.answer, trace.finished)  # another reader of replies is another case
+        verdicts = await self.verified(row, trace, reply_id=f"{key}/{index}/{read}")
         accepted, reason = curate.decide(verdicts, [one.name for one in self.checks if one.required])
         return Sample(index, key, trace, reply, verdicts, accepted, reason)
 
     async def verified(self, row: Row, trace: Trace, *, reply_id: str) -> dict[str, Verdict]:
         """Every verdict on a trace, from the ledger where this very check, with these inputs, has judged it before."""
         case = case_of(row, trace)
-        wanted = {one.name: (one, one.digest(case)) for one in self.checks if one.applies(case)}
-        known = self.ledger.verdicts(row.id, reply_id) if wanted else {}
+        known = self.ledger.verdicts(row.id, reply_id)
         verdicts: dict[str, Verdict] = {}
         fresh: dict[str, Verdict] = {}
-        for name, (one, digest) in wanted.items():
-            verdict = known.get(digest)
-            if verdict is None or verdict.status is Status.ERROR:  # an error is owed, like a reply that never came
-                verdict = fresh[digest] = await run_check(one, case, pool=self.pool)
-            verdicts[name] = verdict
+        for one in self.checks:
+            if one.applies(case):
+                digest = one.digest(case)
+                verdict = known.get(digest)
+                if verdict is None or verdict.status is Status.ERROR:  # an error is owed, like a reply that never came
+                    verdict = fresh[digest] = await run_check(one, case, pool=self.pool)
+                verdicts[one.name] = verdict
         if fresh:
             await self.ledger.record_verdicts(row.id, reply_id, fresh)
         return verdicts
@@ -211,7 +230,8 @@ class Run:
         with boundary("`trace` of the strategy"):
             return self.strategy.trace(row, reply)
 
-    def _settled(self, settled: Settled) -> None:
+    async def _settle(self, settled: Settled) -> None:
+        await self.ledger.settle(settled)
         self._count(settled=1, **{settled.outcome: 1})
         self.listener(RowSettled(settled.row.id, settled.outcome, settled.reason))
 
@@ -241,12 +261,17 @@ class Run:
         if item.config.on_bad_row == "stop":
             raise SourceError(row.reason, where=row.origin, help=row.help, state="stopped as `on_bad_row: stop` says")
 
-    def stop(self, why: Stopped) -> None:
-        """Ask for nothing more; what is in flight is finished. The first reason stays."""
-        if self.stopped_by is None:
-            self.stopped_by = why.limit
-            self.pace.stop(why)
+    def stop(self, why: DistillError) -> None:
+        """Ask for nothing more; what is in flight is finished and kept. The first reason stays."""
+        if self.stopped is None:
+            self.stopped = why
+            self.pace.stop(why if isinstance(why, Stopped) else Stopped(str(why), limit="error"))
             self.listener(Stage("stopping", str(why)))
+
+    def saved(self) -> str:
+        """What is safe, for an error that ends the run."""
+        replies = self.ledger.counts()["replies"]
+        return f"{self.progress.settled:,} rows settled, {replies:,} replies saved; nothing that arrived is lost"
 
     def result(self, counts: Counts) -> Result:
         """What the run did, with the outcomes that curation left standing."""
@@ -260,7 +285,8 @@ class Run:
             replayed=self.ask.replayed,
             usage=self.ask.usage,
             seconds=time.monotonic() - self.started,
-            stopped_by=self.stopped_by,
+            stopped_by=self.stopped.limit if isinstance(self.stopped, Stopped) else None,
+            stopped=self.stopped,
             source_rows=self.source_rows,
             bad_rows=self.bad_rows,
         )
@@ -294,12 +320,27 @@ def case_of(row: Row, trace: Trace) -> Case:
 async def _in_batches(items: Iterator[T]) -> AsyncIterator[T]:
     """The items of a blocking iterator, read in a thread."""
 
-    def take() -> list[T]:
-        return list(itertools.islice(items, BATCH))
+    def take() -> tuple[list[T], Exception | None]:
+        """What there is, and what then went wrong: the rows before it are rows all the same."""
+        batch: list[T] = []
+        deadline = time.monotonic() + BATCH_SECONDS
+        try:
+            for item in itertools.islice(items, BATCH):
+                batch.append(item)
+                if time.monotonic() > deadline:
+                    break
+        except Exception as error:
+            return batch, error
+        return batch, None
 
-    while batch := await asyncio.to_thread(take):
+    while True:
+        batch, error = await asyncio.to_thread(take)
         for item in batch:
             yield item
+        if error is not None:
+            raise error
+        if not batch:
+            return
 
 
 # ---------------------------------------------------------------- runs
@@ -325,7 +366,7 @@ async def run(
         async with conducting(recipe, ledger, listener=listener) as work:
             _tell_start(work, directory, ledger.begin(recipe.resolved()))
             await _until(stop, work, work.all_rows(read(recipe)))
-            return await _ended(work, directory)
+            return await _ended(work, bad=work.bad)
 
 
 async def recheck(recipe: Recipe, *, run_dir: Path, listener: Listener = nobody) -> Result:
@@ -337,8 +378,8 @@ async def recheck(recipe: Recipe, *, run_dir: Path, listener: Listener = nobody)
         async with conducting(recipe, ledger, listener=listener, frozen=True) as work:
             rows = ledger.rows(generation=ledger.generation)
             _tell_start(work, run_dir, ledger.begin(recipe.resolved()))
-            await work.stored_rows(rows)
-            return await _ended(work, run_dir)
+            await _until(None, work, work.stored_rows(rows))
+            return await _ended(work, before=facts_of(run_dir), bad=malformed_of(run_dir))
 
 
 async def preview(
@@ -368,7 +409,13 @@ async def conducting(
     """Everything a run needs, built from its recipe and let go of at the end. `frozen` never asks the teacher."""
     teacher = plugins.build("teacher", recipe.teacher, base=recipe.base)
     limits = recipe.limits
-    pace = Pace(concurrency=limits.concurrency, usd=limits.usd, tokens=limits.tokens, minutes=limits.minutes)
+    pace = Pace(
+        concurrency=limits.concurrency,
+        usd=limits.usd,
+        tokens=limits.tokens,
+        minutes=limits.minutes,
+        worked=ledger.counts()["replies"] > 0,
+    )
     pool = Pool()
     try:
         yield Run(
@@ -410,15 +457,22 @@ def _tell_start(work: Run, directory: Path, changed: Sequence[str]) -> None:
     work.listener(RunStarted(work.recipe.name, directory, work.teacher.identity, replies, tuple(changed)))
 
 
-async def _ended(work: Run, directory: Path) -> Result:
-    """Tell what was left out, write the run directory from the ledger, and say how it went."""
-    if work.full is not None:
-        raise work.full
+async def _ended(work: Run, *, bad: Sequence[BadRecord], before: Mapping[str, Any] | None = None) -> Result:
+    """Tell what was left out, write the run directory from the ledger, and say how it went.
+
+    Raises what ended the run, with what is safe, where that was no limit: the files of the run before then stay.
+    `before` is what an earlier run of the same rows told its report.
+    """
+    if work.stopped is not None and not isinstance(work.stopped, Stopped):
+        work.stopped.state = work.stopped.state or work.saved()
+        raise work.stopped
     await work.ledger.flush()
     _tell_bad_rows(work)
     work.listener(Stage("curate"))
+    work.ledger.finish()
+    facts = work.facts() if before is None else {**before, "teacher": work.teacher.identity}
     result = await asyncio.to_thread(
-        write_artifacts, work.ledger, work.recipe, work.strategy, result=work.result, bad=work.bad, facts=work.facts()
+        write_artifacts, work.ledger, work.recipe, work.strategy, result=work.result, bad=bad, facts=facts
     )
     work.listener(RunEnded(result))
     return result
@@ -430,9 +484,13 @@ def _tell_bad_rows(work: Run) -> None:
         work.listener(
             Warned(
                 "source",
-                f"{work.bad_rows} malformed rows were left out, listed in rejected.jsonl",
+                f"{work.bad_rows} malformed rows were left out, {_listed(work)} in rejected.jsonl",
                 where="; ".join(bad.origin for bad in work.bad[:3]),
                 cause=first.reason,
                 help=first.help,
             )
         )
+
+
+def _listed(work: Run) -> str:
+    return "listed" if work.bad_rows <= SHOWN_BAD_ROWS else f"the first {SHOWN_BAD_ROWS:,} listed"

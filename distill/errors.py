@@ -155,16 +155,16 @@ def boundary(what: str, *, help: str = "") -> Iterator[None]:
 async def together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """The results of coroutines that run at the same time, in order.
 
-    When one fails the others are cancelled and awaited, and its own error is raised, not a group.
+    When one fails the others go on to their end, since what they ask may be paid for; then the error that matters is
+    raised. Cancelling cancels all of them.
     """
     import asyncio  # the command line's `--help` reads this module too
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one) for one in work]
-    except BaseExceptionGroup as errors:
-        raise first_error(errors) from errors
-    return [task.result() for task in tasks]
+    results = await asyncio.gather(*work, return_exceptions=True)
+    errors = [result for result in results if isinstance(result, BaseException)]
+    if errors:
+        raise next((error for error in errors if isinstance(error, DistillError)), errors[0])
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

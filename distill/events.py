@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distill.errors import DistillError
 from distill.records import Outcome, Usage
 
 
@@ -97,6 +98,8 @@ class Result:
     seconds: float
     stopped_by: str | None = None
     """None when the source was read to its end; else the limit, `interrupt`, `disk` …"""
+    stopped: DistillError | None = None
+    """The same with cause and help; None where nothing but the end of the source stopped it. Not in the JSON form."""
     source_rows: int = 0
     """Rows read from the source, before rephrasing; not in the JSON form, like the next."""
     bad_rows: int = 0

@@ -177,12 +177,17 @@ def markers(text: str, literals: Iterable[str] = ()) -> set[str]:
     return found
 
 
+_NEAR = 80
+"""Characters around a name that may hold its marker: bounded, so that a rambling reply costs little more."""
+
+
 def roles(text: str, literal: str) -> set[str]:
     """Whether a name is the `source` or the `target` of what the text tells, as far as its surroundings say."""
     folded, name = plain(text), plain(literal)
     found = set()
     for match in re.finditer(re.escape(name), folded):
-        role = _left_role(folded[: match.start()]) or _right_role(folded[match.end() :])
+        start, end = match.span()
+        role = _left_role(folded[max(0, start - _NEAR) : start]) or _right_role(folded[end : end + _NEAR])
         if role:
             found.add(role)
     return found
@@ -223,6 +228,8 @@ def lost(original: str, rephrased: str, *, literals: Iterable[str] = ()) -> str 
     `literals` are names the question hangs on (string constants of the reference answer); only those that occur in the
     original must occur in the rephrasing. Both texts may be in either language.
     """
+    if len(rephrased) > 4 * len(original) + 400:
+        return f"is no rephrasing: {len(rephrased):,} characters for {len(original):,}"
     before, after = plain(original), plain(rephrased)
     names = {plain(name) for name in literals if plain(name) in before} | {plain(name) for name in quoted(before)}
     missing = sorted(name for name in names if name not in after)

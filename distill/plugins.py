@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from distill.errors import PluginError
+from distill.errors import PluginError, boundary
 from verify.contract import (
     BUILT_IN,
     Check,
@@ -200,12 +200,11 @@ def _finish(kind: Kind, function: Callable[..., Any], bound: dict[str, Any], bas
         return functools.partial(function, **_absolute(function, bound, base))
     if kind == "prompt":
         return functools.partial(_prompt, function, bound, base)
-    if kind == "teacher":
-        teacher = function(**_absolute(function, bound, base))
-        if hasattr(teacher, "base"):
-            teacher.base = base
-        return teacher
-    return function(**_absolute(function, bound, base))
+    with boundary(f"the {kind} `{function.__name__}`"):
+        made = function(**_absolute(function, bound, base))
+    if kind == "teacher" and hasattr(made, "base"):
+        made.base = base
+    return made
 
 
 def _prompt(function: Callable[..., str], bound: Mapping[str, Any], base: Path, question: str, meta: Any) -> str:

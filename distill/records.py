@@ -49,7 +49,7 @@ class Row:
     """One question on its way to becoming a training example."""
 
     id: str
-    """`content_id` of the fields below it, without `group` and `origin`."""
+    """`content_id` of the fields that were mapped: not of how the prompt is rendered, of `group` or of `origin`."""
     group: str
     """Id of the source question: rephrasings share it, and splits never divide it."""
     prompt: str
@@ -76,9 +76,15 @@ class Row:
         group: str = "",
         origin: str = "",
     ) -> "Row":
-        """A row with its id computed; `group` defaults to that id."""
+        """A row with its id computed; `group` defaults to that id.
+
+        Where `meta` holds the bare question, that counts and not the prompt made from it: another prompt template is
+        no other row.
+        """
         facts = dict(meta or {})
-        identity = content_id(prompt, answer, reasoning, category, canonical(facts))
+        mapped = canonical(facts)
+        question = mapped.pop("question", prompt)
+        identity = content_id(question, answer, reasoning, category, mapped)
         return cls(identity, group or identity, prompt, answer, reasoning, category, facts, origin)
 
     @property
@@ -120,12 +126,14 @@ class Request:
     language: str = ""
     """`en` or `zh` where the task asks for a language; the messages say it too."""
 
-    def key(self, identity: str) -> str:
+    def key(self, identity: str, reads: Any = None) -> str:
         """What the ledger files the reply under, beside the sample index.
 
-        `identity` is the teacher's: its model, never its endpoint, key, retries or number of samples.
+        `identity` is the teacher's: its model, never its endpoint, key, retries or number of samples. `reads` is what
+        its answer depends on beside the messages; None for a language model, which has nothing else.
         """
-        return content_id(self.task, self.messages, self.sampling, identity)
+        asked = (self.task, self.messages, self.sampling, identity)
+        return content_id(*asked) if reads is None else content_id(*asked, reads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ async def variants(
     Raises what `ask` raises; a wording that is refused is asked again under the next sample index.
     """
     own = language_of(row)
+    if not own:  # a question without words, such as `4 + 5?`, reads as any language
+        own = config.languages[0]
     found = await together(
         [
             _in_language(

@@ -112,7 +112,7 @@ def _trace(reply: Reply, thought: Thought) -> Trace:
 
 
 def language_of(row: Row) -> str:
-    """`zh` or `en`: as the row says, else as its question is written."""
+    """As the row says, else as its question is written: `en`, `zh`, another, or empty where it has no words."""
     said = row.meta.get("language")
     return str(said) if said else language(row.question)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from distill import plugins
-from distill.errors import SourceError, boundary
+from distill.errors import DistillError, SourceError, boundary
 from distill.recipe import Recipe, SourceConfig
 from distill.records import Row
 from verify.contract import ContractError, did_you_mean
@@ -86,6 +86,8 @@ def _guarded(records: Iterable[Any], name: str) -> Iterator[Any]:
             except StopIteration:
                 return
             except OSError as error:
+                if error.filename is None:
+                    raise
                 raise unreadable(error) from error
         yield record
 
@@ -150,8 +152,8 @@ def _render(
     meta = {key: value for key, value in rest.items() if value not in ("", None)}
     try:
         return variant(question, meta, mapped=mapped, prompt=prompt, origin=record.origin)
-    except ContractError as error:
-        return BadRecord(f"{error}", record.origin, error.help)
+    except (ContractError, DistillError) as error:
+        return BadRecord(f"{error}" + (f" ({error.cause})" if error.cause else ""), record.origin, error.help)
 
 
 def variant(

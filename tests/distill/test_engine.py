@@ -9,10 +9,11 @@ import pytest
 
 import distill
 from distill import engine
-from distill.errors import SourceError, TeacherError
+from distill.errors import PluginError, SourceError, TeacherError
 from distill.events import Event, Progress, RowSettled, Stage, Warned
 from distill.pace import Pace
 from distill.recipe import load_recipe
+from tests.distill.loopback import Answer, Call, Loopback, completion, failure
 from tests.distill.runs import data, lines, recipe, snapshot, write_sums
 
 
@@ -224,3 +225,127 @@ def test_sources_given_by_name_and_grown_files(tmp_path: Path) -> None:
     both = [{"use": "files", "path": "sums.jsonl"}, {"use": "files", "path": "more.jsonl"}]
     result = run(tmp_path, rows=5, source=both)
     assert (result.rows, result.requests) == (10, 5)
+
+
+# ---------------------------------------------------------------- what was found by trying to break it
+
+
+def test_another_reader_of_replies_is_judged_anew(tmp_path: Path) -> None:
+    strategy = "from distill import Trace\nfrom distill.strategies import Distil\nclass Odd(Distil):\n"
+    (tmp_path / "strategy.py").write_text(strategy + "    pass\n")
+    assert run(tmp_path, strategy={"use": "./strategy.py:Odd"}).kept == 30
+    wrong = "    def trace(self, row, reply):\n        return Trace('I guess.', 'WRONG')\n"
+    (tmp_path / "strategy.py").write_text(strategy + wrong)
+    again = run(tmp_path, strategy={"use": "./strategy.py:Odd"})
+    assert (again.requests, again.kept) == (60, 0)  # two more samples of every row, and all of them are wrong
+    assert not data(again.run_dir)
+
+
+def test_another_prompt_template_is_no_other_row(tmp_path: Path) -> None:
+    (tmp_path / "prompt.py").write_text("def shown(question, meta):\n    return 'Q: ' + question\n")
+    section = {"use": "files", "path": "sums.jsonl", "prompt": {"use": "./prompt.py:shown"}}
+    before = {line["id"]: split for split, line in provenance(run(tmp_path, source=section).run_dir)}
+    (tmp_path / "prompt.py").write_text("def shown(question, meta):\n    return 'Question: ' + question\n")
+    after = {line["id"]: split for split, line in provenance(run(tmp_path, source=section).run_dir)}
+    assert after == before
+
+
+def test_a_fatal_failure_keeps_what_was_in_flight(tmp_path: Path) -> None:
+    def answer(call: Call) -> Answer:
+        return failure(401, "no such key") if call.number == 20 else completion("7", reasoning="It is 7.", delay=0.05)
+
+    with Loopback(answer) as server:
+        endpoint = {"use": "openai", "model": "loopback", "base_url": server.url, "api_key": "k"}
+        with pytest.raises(TeacherError) as caught:
+            run(tmp_path, teacher=endpoint, samples={"max": 1}, limits={"concurrency": 30}, verify=["think"])
+        asked = len(server.calls)
+        assert "replies saved" in caught.value.state
+        again = run(tmp_path, teacher=endpoint, samples={"max": 1}, verify=["think"])
+    assert asked == 30 and again.requests == 1 and again.kept == 30
+
+
+def test_a_source_that_fails_midway_loses_no_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BATCH", 5)
+    (tmp_path / "mine.py").write_text(
+        "def rows(*, whole: bool = False):\n    for n in range(30):\n"
+        "        yield {'question': f'{n}+{n + 1}?', 'answer': str(2 * n + 1)}\n"
+        "    if not whole:\n        raise OSError('the disk went away')\n"
+    )
+    log = tmp_path / "asked.txt"
+    teacher = {"use": "./adder.py:Adder", "log": str(log)}
+    with pytest.raises(PluginError, match="failed") as caught:
+        run(tmp_path, source={"use": "./mine.py:rows"}, teacher=teacher)
+    asked = len(log.read_text().splitlines())
+    assert asked >= 5 and f"{asked} replies saved" in caught.value.state
+    assert run(tmp_path, source={"use": "./mine.py:rows", "whole": True}, teacher=teacher).requests == 30 - asked
+
+
+def test_a_failed_run_leaves_the_dataset_and_what_recheck_sees(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    before = snapshot(first.run_dir)
+    (tmp_path / "sums.jsonl").rename(tmp_path / "away.jsonl")
+    loaded = load_recipe({**recipe(tmp_path), "source": {"use": "files", "path": "none.jsonl"}}, base=tmp_path)
+    for _ in range(3):
+        with pytest.raises(SourceError):
+            asyncio.run(engine.run(loaded, run_dir=first.run_dir))
+    again = asyncio.run(engine.recheck(load_recipe(recipe(tmp_path), base=tmp_path), run_dir=first.run_dir))
+    assert again.kept == 30 and snapshot(first.run_dir) == before
+
+
+def test_recheck_keeps_the_malformed_rows_of_the_run(tmp_path: Path) -> None:
+    loaded = load_recipe(recipe(tmp_path), base=tmp_path)
+    with (tmp_path / "sums.jsonl").open("a") as file:
+        file.write("nonsense\n")
+    result = asyncio.run(engine.run(loaded, run_dir=tmp_path / "r"))
+    before = (result.run_dir / "rejected.jsonl").read_bytes()
+    asyncio.run(engine.recheck(loaded, run_dir=result.run_dir))
+    assert (result.run_dir / "rejected.jsonl").read_bytes() == before
+
+
+def test_one_row_without_what_a_path_needs_costs_only_itself(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / "sum.txt").write_text("x")
+    (tmp_path / "checks.py").write_text(
+        "from pathlib import Path\nfrom distill import Verdict, verifier\n"
+        "@verifier(isolated=False)\ndef table(case, *, file: Path):\n"
+        "    return Verdict('pass' if file.is_file() else 'fail')\n"
+    )
+    sections = recipe(tmp_path, verify=[{"use": "./checks.py:table", "file": "db/{kind}.txt", "required": True}])
+    with (tmp_path / "sums.jsonl").open("a") as file:
+        file.write('{"question": "90+1?", "answer": "91"}\n{"question": "91+1?", "answer": "92", "kind": "../../x"}\n')
+    result = asyncio.run(engine.run(load_recipe(sections, base=tmp_path), run_dir=tmp_path / "r"))
+    assert (result.kept, result.dropped) == (30, 2)
+    reasons = [line["reason"] for line in lines(result.run_dir / "rejected.jsonl")]
+    assert all(reason.startswith("undecided: table: ContractError") for reason in reasons)
+
+
+def test_a_teacher_plug_in_that_breaks_costs_only_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        "from adder import Adder\nclass Broken(Adder):\n    async def attempt(self, request):\n"
+        "        if '3+4' in request.row.question: raise KeyError('x')\n"
+        "        if '5+6' in request.row.question: return 'eleven'\n        return await super().attempt(request)\n"
+    )
+    source = (tmp_path / "broken.py").read_text().replace("from adder import Adder\n", "")
+    recipe(tmp_path)
+    (tmp_path / "broken.py").write_text((tmp_path / "adder.py").read_text() + "\n\n" + source)
+    result = run(tmp_path, teacher={"use": "./broken.py:Broken"})
+    assert (result.kept, result.failed) == (28, 2)
+    reasons = " ".join(line["reason"] for line in lines(result.run_dir / "rejected.jsonl"))
+    assert "KeyError" in reasons and "str" in reasons
+
+
+def test_too_few_accepted_samples_say_how_many_were(tmp_path: Path) -> None:
+    result = run(tmp_path, rows=3, teacher={"use": "./adder.py:Adder", "wrong": 2}, samples={"accept": 2, "max": 3})
+    reasons = {line["question"]: line["reason"] for line in lines(result.run_dir / "rejected.jsonl")}
+    assert reasons["0+1?"].startswith("exact") and result.kept == 2
+
+
+def test_a_finished_run_with_unanswerable_rows_runs_again(tmp_path: Path) -> None:
+    def answer(call: Call) -> Answer:
+        return failure(400, "too long") if "1" in call.text.split("+")[0] else completion("7", reasoning="It is 7.")
+
+    with Loopback(answer) as server:
+        endpoint = {"use": "openai", "model": "loopback", "base_url": server.url, "api_key": "k"}
+        first = run(tmp_path, teacher=endpoint, samples={"max": 1}, verify=["think"], rows=60)
+        again = run(tmp_path, teacher=endpoint, samples={"max": 1}, verify=["think"], rows=60)
+    assert first.failed == again.failed == 15 and again.kept == 45
