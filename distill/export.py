@@ -70,7 +70,8 @@ def write_dataset(
     """Write `data/<split>.jsonl`, line-aligned `provenance/<split>.jsonl`, and `rejected.jsonl`; one pass.
 
     Splits without lines have no file. `malformed` records of the source stand first in `rejected.jsonl`. `on_row` sees
-    every row as it goes by. Raises DiskFull; the old files then stay.
+    every row as it goes by. Raises DiskFull or SetupError, whose `state` says
+    whether the old files stayed.
     """
     counts = Counts()
     with _replacing(run_dir) as files:
@@ -186,6 +187,7 @@ class _Files:
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
         self._open: dict[str, IO[bytes]] = {}
+        self._renaming = False
 
     def start(self, name: str) -> IO[bytes]:
         path = self._temporary(name)
@@ -203,11 +205,18 @@ class _Files:
             file.flush()
             os.fsync(file.fileno())
             file.close()
+        self._renaming = True
         for name in self._open:
             self._temporary(name).replace(self._run_dir / name)
         for name in _names():
             if name not in self._open:
                 (self._run_dir / name).unlink(missing_ok=True)
+
+    def state(self) -> str:
+        """What has become of the files, for an error."""
+        if self._renaming:
+            return "some files are new and others are those of the run before"
+        return "the files of the run before are as they were"
 
     def abandon(self) -> None:
         """Leave the old files as they were."""
@@ -243,7 +252,7 @@ def _replacing(run_dir: Path) -> Iterator[_Files]:
     """Files that take their names when the block ends well; an OSError becomes an error for a person."""
     files = _Files(run_dir)
     try:
-        with _writing(run_dir):
+        with _writing(run_dir, state=files.state):
             yield files
             files.finish()
     except BaseException:
@@ -252,7 +261,7 @@ def _replacing(run_dir: Path) -> Iterator[_Files]:
 
 
 @contextmanager
-def _writing(run_dir: Path) -> Iterator[None]:
+def _writing(run_dir: Path, *, state: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -261,15 +270,15 @@ def _writing(run_dir: Path) -> Iterator[None]:
             f"cannot write the dataset of `{run_dir.name}`",
             where=error.filename or str(run_dir),
             cause=error.strerror or str(error),
-            state="every reply and verdict is safe in the ledger; the files of the run before are as they were",
+            state=f"every reply and verdict is safe in the ledger; {state()}",
             help="make room or give permission, then the same command again: nothing is asked twice",
         ) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Raises DiskFull or SetupError."""
+    """Write a file beside the dataset, whole or not at all, after the dataset itself. Raises DiskFull or SetupError."""
     new = path.with_name(f".{path.name}.new")
-    with _writing(path.parent):
+    with _writing(path.parent, state=lambda: f"the dataset is written, `{path.name}` is not"):
         try:
             with new.open("w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
@@ -283,19 +292,18 @@ def write_text(path: Path, text: str) -> None:
 # ---------------------------------------------------------------- the card
 
 
-def write_card(
-    run_dir: Path, counts: Counts, *, recipe: Mapping[str, Any], teacher: str, command: str, license: str = "unknown"
-) -> Path:
+def write_card(run_dir: Path, counts: Counts, *, recipe: Mapping[str, Any], teacher: str, command: str) -> Path:
     """Write the dataset card, `README.md`. `recipe` is the resolved one, without secrets; `command` replays the run."""
     path = run_dir / "README.md"
-    write_text(path, render_card(counts, recipe=recipe, teacher=teacher, command=command, license=license))
+    write_text(path, render_card(counts, recipe=recipe, teacher=teacher, command=command))
     return path
 
 
-def render_card(
-    counts: Counts, *, recipe: Mapping[str, Any], teacher: str, command: str, license: str = "unknown"
-) -> str:
-    """The text of the card: YAML front matter as the Hub reads it, then what, how, counts and how to make it again."""
+def render_card(counts: Counts, *, recipe: Mapping[str, Any], teacher: str, command: str) -> str:
+    """The text of the card: YAML front matter as the Hub reads it, then what, how, counts and how to make it again.
+
+    It says no license: that of the questions and of the teacher's words is known to its owner alone.
+    """
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -312,7 +320,6 @@ def render_card(
         recipe=recipe,
         teacher=teacher,
         command=command,
-        license=license,
         size=_size(counts.lines),
         splits=[split for split in SPLITS if split in counts.rows],
         languages=sorted(name for name in counts.languages if name),

@@ -13,7 +13,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from distill import __version__, plugins
@@ -257,8 +256,12 @@ def _probed(probe: Any) -> Finding:
 
 
 def _disk() -> Finding:
-    free = shutil.disk_usage(Path.cwd()).free
-    text = f"{free / 1e9:,.1f} GB free"
+    from distill.engine import runs_home
+
+    home = runs_home().resolve()
+    there = next(path for path in (home, *home.parents) if path.is_dir())
+    free = shutil.disk_usage(there).free
+    text = f"{free / 1e9:,.1f} GB free where runs go, {runs_home()}"
     if free < 1e8:
         return Finding("disk", "fail", text, ("a run keeps every reply: about 10 KB a row",), 3)
     return Finding("disk", "ok", text)

@@ -158,9 +158,28 @@ def test_no_space_and_no_permission_say_what_is_safe(
     with pytest.raises(kind) as caught:
         write_dataset(tmp_path, ROWS[:1])
     assert caught.value.exit_code == code and "safe in the ledger" in caught.value.state and caught.value.cause
-    with pytest.raises(kind):
+    assert caught.value.state.endswith("the files of the run before are as they were")
+    with pytest.raises(kind) as caught:
         export.write_text(tmp_path / "recipe.yaml", "name: x")
+    assert caught.value.state.endswith("the dataset is written, `recipe.yaml` is not")
     assert files(tmp_path) == before
+
+
+def test_a_failure_between_renames_does_not_say_that_nothing_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dataset(tmp_path, ROWS)
+    replace = Path.replace
+
+    def fails(self: Path, target: Path) -> Path:
+        if "provenance" in str(target):
+            raise OSError(30, "as if")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(SetupError) as caught:
+        write_dataset(tmp_path, ROWS[:1])
+    assert caught.value.state.endswith("some files are new and others are those of the run before")
 
 
 # ---------------------------------------------------------------- the card
@@ -195,7 +214,7 @@ def test_the_card_is_what_the_hub_reads(tmp_path: Path) -> None:
     counts = write_dataset(tmp_path, ROWS)
     path = write_card(tmp_path, counts, recipe=RECIPE, teacher="m", command="distill run graph_sql")
     front = front_matter(path.read_text(encoding="utf-8"))
-    assert path.name == "README.md" and front["license"] == "unknown" and front["language"] == ["en", "zh"]
+    assert path.name == "README.md" and "license" not in front and front["language"] == ["en", "zh"]
     assert front["size_categories"] == ["n<1K"] and front["pretty_name"] == "graph_sql"
     default, provenance = front["configs"]
     assert default["config_name"] == "default" and provenance["config_name"] == "provenance"
@@ -224,7 +243,7 @@ def test_the_card_has_no_secret_no_endpoint_and_no_time() -> None:
 def test_a_hostile_recipe_cannot_write_into_the_card() -> None:
     hostile = "x\n---\nlicense: mit\n<script>alert(1)</script> {{ 7*7 }} | `"
     text = card(Counts({"train": 1}, 1), name=hostile, description=hostile, strategy={"use": hostile})
-    assert front_matter(text)["license"] == "unknown" and front_matter(text)["pretty_name"] == hostile
+    assert "license" not in front_matter(text) and front_matter(text)["pretty_name"] == hostile
     body = text.split("\n---\n", 1)[1]
     assert "<script>" not in re.sub("`[^`]*`", "", body) and "49" not in text and "\n---\n" not in body
 
