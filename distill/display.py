@@ -32,6 +32,7 @@ class Display:
         self.started = RunStarted("", run_dir=Path(), teacher="")
         self.progress = Progress()
         self.stage = ""
+        """Where the run is beyond its rows, with why: `stopping: the budget is spent`."""
         self.reasons: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
@@ -44,9 +45,10 @@ class Display:
             case RowSettled(outcome="dropped" | "failed") as row:
                 self.reasons[check_of(row.reason)] += 1
             case Stage():
-                self.stage = event.name
+                self.stage = f"{event.name}: {event.detail}" if event.detail else event.name
             case RunEnded():
-                self.stage = "done"
+                why = event.result.stopped_by
+                self.stage = f"stopped by {why}" if why else "done"
         self.show(event)
 
     def show(self, event: Event) -> None:
@@ -317,8 +319,11 @@ def _snake(name: str) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
 
 
-def closing(result: Result, *, resume: str) -> str:
-    """What a run says last: how it ended, what was made, where it is, and what to do next."""
+def closing(result: Result, *, resume: str, run: str = "last") -> str:
+    """What a run says last: how it ended, what was made, where it is, and what to do next.
+
+    `resume` is the command that continues it, `run` what `distill show` calls it.
+    """
     share = f" ({result.kept / result.rows:.0%})" if result.rows else ""
     how = f"stopped by {result.stopped_by}" if result.stopped_by else "done"
     head = f"{how}  {result.rows:,} rows in {_clock(result.seconds)}   kept {result.kept:,}{share}"
@@ -329,8 +334,9 @@ def closing(result: Result, *, resume: str) -> str:
         lines.append(f"  {result.run_dir / 'report.html'}")
     if result.stopped_by:
         return "\n".join([*lines, f"nothing lost.   resume:  {resume}"])
-    why = "distill show last --dropped      why rows were left out" if result.dropped else "distill show last"
-    return "\n".join([*lines, f"next  {why}", "      distill init mine                your own recipe"])
+    shown = f"distill show {run}"
+    why = f"{f'{shown} --dropped':<31}  why rows were left out" if result.dropped else shown
+    return "\n".join([*lines, f"next  {why}", f"      {'distill init mine':<31}  your own recipe"])
 
 
 def _asked(result: Result) -> str:

@@ -52,7 +52,7 @@ def global_options() -> list[click.Parameter]:
         return click.Option([*name.split()], help=help, expose_value=False, callback=callback, **kwargs)
 
     return [
-        flag("--json", "One JSON object on stdout.", put("json", True), is_flag=True),
+        flag("--json", "One JSON object on stdout, an error too.", put("json", True), is_flag=True),
         flag("-v --verbose", "Say more.", verbosity, count=True),
         flag("-q --quiet", "Say only what failed.", put("verbosity", -1), is_flag=True),
         flag("--no-color", "No colours (also NO_COLOR).", put("no_color", True), is_flag=True),

@@ -26,8 +26,7 @@ def render_error(error: Any, *, color: bool = False) -> str:
     """The text of any exception that carries `where, cause, help`, without a final line break."""
     if isinstance(error, RecipeError):
         return _render_problems(error.problems, color=color)
-    kind = getattr(error, "kind", "") or _KINDS.get(type(error).__name__, "verify")
-    lines = [_title("error", kind, str(error), color=color)]
+    lines = [_title("error", _kind(error), str(error), color=color)]
     lines += _facts(error, color=color)
     return "\n".join(lines)
 
@@ -37,6 +36,27 @@ def render_warning(warning: Any, *, color: bool = False) -> str:
     return "\n".join(
         [_title("warning", warning.kind, warning.message, color=color, paint=_YELLOW), *_facts(warning, color=color)]
     )
+
+
+def render_stopped(stopped: Any, *, color: bool = False) -> str:
+    """Why a run ended early although it ended well, as a warning."""
+    title = _title("warning", stopped.kind, str(stopped), color=color, paint=_YELLOW)
+    return "\n".join([title, *_facts(stopped, color=color)])
+
+
+def error_object(error: BaseException, *, state: str = "") -> dict[str, Any]:
+    """An exception as `--json` prints it: always the same keys, and `problems` with all of a recipe's."""
+    if not is_for_people(error):
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        return {"kind": "internal", "message": what, "where": "", "cause": "", "help": "", "state": state}
+    said = {name: str(getattr(error, name, "")) for name in ("where", "cause", "help", "state")}
+    several = error.problems if isinstance(error, RecipeError) else []
+    problems = {"problems": [{"message": p.message, "where": p.where, "help": p.help} for p in several]}
+    return {"kind": _kind(error), "message": str(error), **said, **(problems if several else {})}
+
+
+def _kind(error: Any) -> str:
+    return getattr(error, "kind", "") or _KINDS.get(type(error).__name__, "verify")
 
 
 def exit_code(error: BaseException) -> int:

@@ -15,7 +15,7 @@ from distill import __version__
 from distill.cli.command import global_options, write_block
 from distill.cli.errors import exit_code, is_for_people, render_error, render_unexpected, write_log
 from distill.cli.session import Session
-from distill.errors import UsageError
+from distill.errors import Stopped, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("distill.cli.init:init", "Start from a working recipe: copy it with its inputs."),
@@ -69,6 +69,8 @@ class _Root(LazyGroup):
         formatter.write_paragraph()
         write_block(formatter, "Exit codes", _EXIT_CODES)
         formatter.write_paragraph()
+        write_block(formatter, "With --json, stdout is one object", _JSON)
+        formatter.write_paragraph()
         write_block(formatter, "Environment", _ENVIRONMENT)
 
 
@@ -86,6 +88,10 @@ _EXIT_CODES = """
 3    environment: a key, an endpoint, an extra, a permission
 4    stopped early; the same command continues
 130  Ctrl-C; the same command continues
+"""
+_JSON = """
+{"format": 1, …}                               what the command found or made
+{"format": 1, "error": {…}, "exit_code": 2}    why it could not: kind, message, where, cause, help, state
 """
 _ENVIRONMENT = """
 DISTILL_RUNS               where runs live (./runs)
@@ -120,6 +126,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; every error is shown on stderr, none is raised."""
     typed = sys.argv[1:] if arguments is None else list(arguments)
     current = Session(arguments=tuple(typed))
+    current.json = "--json" in typed  # also where the command line cannot be parsed
     try:
         code = cli.main(args=typed, prog_name="distill", standalone_mode=False, obj=current)
         return code if isinstance(code, int) else 0
@@ -127,6 +134,7 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
         return end.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
+        current.failed(Stopped("interrupted", limit="interrupt"), exit_code=130)
         return 130
     except click.exceptions.NoArgsIsHelpError as asked:
         click.echo(asked.format_message())
@@ -141,16 +149,19 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: Exception, current: Session) -> int:
+    state = ""
     if is_for_people(error):
         text = current.redact(render_error(error, color=current.color))
     else:
         log = write_log(error, current.log, redact=current.redact)
         text = render_unexpected(error, log, redact=current.redact, color=current.color)
+        state = f"the traceback is in {log}" if log else ""
     click.echo(text, err=True)
     if current.debug:
         import traceback
 
         click.echo(current.redact("".join(traceback.format_exception(error))), err=True)
+    current.failed(error, exit_code=exit_code(error), state=state)
     return exit_code(error)
 
 

@@ -5,12 +5,14 @@ Design reason: `show` reads the files that a run wrote, not the ledger: they str
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from distill.cli.errors import visible
+from distill.cli.session import name_of
 from distill.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -29,7 +31,9 @@ def kept_rows(run: Path) -> Iterator[dict[str, Any]]:
     """Rows with a line in `data/`: provenance with `prompt`, `completion` and `split` put in."""
     for path in sorted((run / "provenance").glob("*.jsonl")):
         data = run / "data" / path.name
-        for facts, line in zip(_lines(path), _lines(data), strict=True):
+        for facts, line in zip_longest(_lines(run, path), _lines(run, data)):
+            if facts is None or line is None:
+                raise _torn(run, f"`data/{path.name}` and `provenance/{path.name}` have not as many lines", where=path)
             yield {**facts, **line, "split": path.stem, "outcome": "kept"}
 
 
@@ -37,11 +41,11 @@ def rejected_rows(run: Path) -> Iterator[dict[str, Any]]:
     """Rows that were left out, with `step` and `reason`, malformed rows of the source among them."""
     path = run / "rejected.jsonl"
     if path.is_file():
-        for line in _lines(path):
+        for line in _lines(run, path):
             yield {**line, "outcome": _OUTCOMES.get(str(line.get("step")), "dropped")}
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(run: Path, path: Path) -> Iterator[dict[str, Any]]:
     import orjson
 
     try:
@@ -50,10 +54,15 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 try:
                     yield orjson.loads(line)
                 except orjson.JSONDecodeError as error:
-                    where, help = f"{path}:{number}", f"write it anew from the ledger: distill recheck {path.parts[-2]}"
-                    raise LedgerError("a line is not JSON", where=where, cause=str(error), help=help) from None
+                    raise _torn(run, "a line is not JSON", where=f"{path}:{number}", cause=str(error)) from None
     except FileNotFoundError:
-        raise LedgerError(f"no file `{path.name}`", where=str(path), help="distill recheck writes it anew") from None
+        raise _torn(run, f"no file `{path.parent.name}/{path.name}`", where=path) from None
+
+
+def _torn(run: Path, what: str, *, where: Path | str, cause: str = "") -> LedgerError:
+    """The error for files of `run` that do not fit together: an export was cut short, or somebody edited them."""
+    help = f"write them anew from the ledger: distill recheck {name_of(run)}"
+    return LedgerError(f"run `{run.name}`: {what}", where=str(where), cause=cause, help=help)
 
 
 def from_settled(settled: "Settled") -> dict[str, Any]:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from distill.cli.command import Command
-from distill.cli.errors import render_warning
-from distill.cli.session import Session, load, session
-from distill.errors import DistillError, UsageError
+from distill.cli.errors import render_stopped, render_warning
+from distill.cli.session import Session, load, name_of, runs_root, session
+from distill.errors import DistillError, Stopped, UsageError
 
 if TYPE_CHECKING:
     from distill.display import Display, Mode
@@ -156,7 +156,7 @@ def _execute(current: Session, recipe: "Recipe", asked: _Asked) -> int:
 
     directory = asked.out or engine.runs_home() / recipe.name
     current.log = directory / "log.txt"
-    if not asked.yes and (asked.fresh or not (directory / "ledger.db").exists()):
+    if not asked.yes and (asked.fresh or not _judged_alike(directory, recipe)):
         asyncio.run(_refuse_broken_verifiers(recipe, say=current.note))
     display = _display(current, asked.display)
     stop = asyncio.Event()
@@ -165,10 +165,14 @@ def _execute(current: Session, recipe: "Recipe", asked: _Asked) -> int:
         result = asyncio.run(_watched(call, display, stop))
     except asyncio.CancelledError:
         current.note(f"abandoned; what had arrived is saved.   resume:  {current.same_command}")
+        abandoned = Stopped(
+            "abandoned", limit="interrupt", state="what had arrived is saved", help=current.same_command
+        )
+        current.failed(abandoned, exit_code=130)
         return 130
     finally:
         display.close()
-    return _close(current, recipe, result)
+    return _close(current, recipe, result, asked)
 
 
 def _display(current: Session, mode: "Mode") -> "Display":
@@ -212,6 +216,17 @@ async def _watched(call: "Coroutine[Any, Any, Result]", display: "Display", stop
             loop.remove_signal_handler(number)
 
 
+def _judged_alike(directory: Path, recipe: "Recipe") -> bool:
+    """Whether a run ended here that was judged by the same checks. A preview, or a run that was killed, did not end."""
+    import yaml
+
+    try:
+        before = yaml.safe_load((directory / "recipe.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(before, dict) and before.get("verify") == recipe.resolved()["verify"]
+
+
 async def _refuse_broken_verifiers(recipe: "Recipe", *, say: Callable[[str], None]) -> None:
     """Before the first token is spent: a required verifier that rejects its own references is a broken recipe."""
     from itertools import islice
@@ -233,30 +248,38 @@ async def _refuse_broken_verifiers(recipe: "Recipe", *, say: Callable[[str], Non
 # ---------------------------------------------------------------- the end
 
 
-def _close(current: Session, recipe: "Recipe", result: "Result") -> int:
+def _close(current: Session, recipe: "Recipe", result: "Result", asked: _Asked) -> int:
     from distill.display import closing
 
+    home = runs_root()
+    run = "last" if result.run_dir.parent == home else name_of(result.run_dir)
     current.object(result.to_json())
+    if result.stopped is not None and result.stopped_by != "interrupt":
+        why = current.redact(render_stopped(result.stopped, color=current.color))
+        if asked.display == "json":  # stderr is for programs then
+            current.answer(why)
+        else:
+            click.echo(why, err=True)
     if current.verbosity >= 0:
-        said = closing(result, resume=current.same_command)
+        said = current.redact(closing(result, resume=current.same_command, run=run))
         if not current.json:
             current.answer(said)
         elif result.stopped_by is not None:
             current.note(said)
-    for complaint in complaints(result, recipe.limits):
+    for complaint in complaints(result, recipe.limits, run=run):
         current.note(complaint)
     return exit_code(result, recipe.limits)
 
 
-def complaints(result: "Result", limits: "Limits") -> list[str]:
-    """Why a finished run is below what its recipe accepts; empty when it is not."""
+def complaints(result: "Result", limits: "Limits", *, run: str = "last") -> list[str]:
+    """Why a finished run, called `run`, is below what its recipe accepts; empty when it is not."""
     found = []
     if result.kept < limits.min_kept * result.rows or not result.rows:
         kept = f"kept {result.kept} of {result.rows}"
-        found.append(f"{kept}, below `limits.min_kept: {limits.min_kept:g}`; why: distill show last --dropped")
+        found.append(f"{kept}, below `limits.min_kept: {limits.min_kept:g}`; why: distill show {run} --dropped")
     if result.bad_rows > limits.bad_rows * result.source_rows:
         bad = f"{result.bad_rows} of {result.source_rows} source rows are malformed"
-        found.append(f"{bad}, above `limits.bad_rows: {limits.bad_rows:g}`; which: distill show last --dropped")
+        found.append(f"{bad}, above `limits.bad_rows: {limits.bad_rows:g}`; which: distill show {run} --dropped")
     return found
 
 

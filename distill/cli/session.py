@@ -77,6 +77,13 @@ class Session:
             click.echo(orjson.dumps(_each_text(plain, self.redact), option=options))
             self.answered = True
 
+    def failed(self, error: BaseException, *, exit_code: int, state: str = "") -> None:
+        """An error for programs: the one object of `--json`, unless the command had already printed it."""
+        if self.json and not self.answered:
+            from distill.cli.errors import error_object
+
+            self.object({"error": error_object(error, state=state), "exit_code": exit_code})
+
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
@@ -164,6 +171,11 @@ def runs() -> list[Path]:
     root = runs_root()
     found = [path.parent for path in root.glob("*/ledger.db")] if root.is_dir() else []
     return sorted(found, key=lambda path: ((path / "ledger.db").stat().st_mtime_ns, path.name), reverse=True)
+
+
+def name_of(run: Path) -> str:
+    """What a command calls this run: its name, or its path where it lives elsewhere; fit for a shell."""
+    return shlex.quote(run.name if run.parent == runs_root() else str(run))
 
 
 def find_run(name: str) -> Path:

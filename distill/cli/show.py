@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from distill.cli.command import Command
-from distill.cli.session import Session, find_run, session
+from distill.cli.session import Session, find_run, name_of, session
 from distill.errors import UsageError
 
 _EXAMPLES = """
@@ -127,7 +127,7 @@ def _summary(current: Session, run: Path) -> None:
     if (run / "report.html").is_file():
         current.answer(f"  report     {run / 'report.html'}")
     if steps:
-        current.note(f"next  distill show {run.name} --dropped")
+        current.note(f"next  distill show {name_of(run)} --dropped")
     if not kept and not steps:
         current.note("nothing is written yet: the run was cut short, the same command continues it")
 

@@ -144,6 +144,17 @@ def test_a_line_for_a_person_stands_above_the_panel_and_not_among_events() -> No
     assert lines == []
 
 
+def test_the_panel_says_why_the_run_stops() -> None:
+    shown = Live(warning=render_warning, console=Console(file=io.StringIO(), width=80))
+    for event in (STARTED, MIDDLE, Stage("stopping", "`limits.usd` is reached")):
+        shown(event)
+    heads = [display.panel(shown.started, shown.progress, stage=shown.stage, reasons=shown.reasons, width=80)[0]]
+    shown(RunEnded(Result(Path("runs/demo"), 5, 5, 0, 0, 5, 0, Usage(), 1.0, "usd")))
+    heads += display.panel(shown.started, shown.progress, stage=shown.stage, reasons=shown.reasons, width=80)[:1]
+    shown.close()
+    assert heads == ["demo  stopping: `limits.usd` is reached  10:00", "demo  stopped by usd  10:00"]
+
+
 def test_the_panel_says_where_the_run_stands() -> None:
     reasons = display.Counter({"graph_sql": 74, "think": 9, "a": 1, "b": 1, "c": 1, "d": 1})
     lines = display.panel(STARTED, MIDDLE, stage="", reasons=reasons, width=120)
@@ -199,6 +210,8 @@ def test_the_closing_lines_say_what_was_made_and_what_is_next(tmp_path: Path) ->
         "next  distill show last --dropped      why rows were left out",
         "      distill init mine                your own recipe",
     ]
+    elsewhere = display.closing(done, resume="distill run demo.yaml", run="/data/demo")
+    assert elsewhere.splitlines()[-2] == "next  distill show /data/demo --dropped  why rows were left out"
     stopped = display.closing(Result(run, 5, 5, 0, 0, 5, 0, Usage(), 1.0, "usd"), resume="distill run demo.yaml")
     assert stopped.splitlines()[0].startswith("stopped by usd  5 rows")
     assert stopped.splitlines()[-1] == "nothing lost.   resume:  distill run demo.yaml"
