@@ -9,12 +9,14 @@ can escape the ledger, the budget or the replay. A reply is returned only after 
 import asyncio
 import traceback
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from distill.errors import DistillError, boundary
 from distill.pace import Pace
 from distill.records import Reply, Request, Usage
 from distill.teachers import AttemptFailed, Teacher
+
+T = TypeVar("T")
 
 
 class NotInLedger(Exception):  # noqa: N818 - reads as what happened
@@ -89,7 +91,7 @@ class Ask:
         done = self._under_way[place] = asyncio.get_running_loop().create_future()
         try:
             reply = await self._pay(request)
-            await _to_the_end(self._ledger.record(*place, reply))
+            await to_the_end(self._ledger.record(*place, reply))
         except Exception as error:
             done.set_exception(error)
             done.exception()  # retrieved: there may be nobody else who waits for it
@@ -118,23 +120,35 @@ async def _attempted(teacher: Teacher, request: Request) -> Reply:
         reply: object = await teacher.attempt(request)
     except (AttemptFailed, DistillError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _being_cancelled():
+            raise
         cause = f"{type(error).__name__}: {error}"
         raise AttemptFailed("request", "the teacher failed", where=_place_of(error), cause=cause) from error
     if not isinstance(reply, Reply):
         raise AttemptFailed("request", "the teacher failed", cause=f"returned {type(reply).__name__}, not a Reply")
+    try:
+        reply.dumps()
+    except (TypeError, ValueError, RecursionError) as error:  # nested without end, a number of 30 digits, half a letter
+        raise AttemptFailed("request", "the teacher's reply cannot be stored", cause=str(error)) from error
     return reply
 
 
-def _place_of(error: Exception) -> str:
+def _being_cancelled() -> bool:
+    """Whether somebody cancelled us; a CancelledError can also leak out of a library that a teacher uses."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _place_of(error: BaseException) -> str:
     """The line of the teacher's own file that the error came through last; empty where it never got that far."""
     _, *inside = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in inside if frame.filename == inside[0].filename]
     return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Finish `work` even while being cancelled: what has arrived is paid for, so it is written down first."""
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Finish `work` even while being cancelled, and only then be cancelled: for what must not stop half-way."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -146,6 +160,7 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
             cancelled = error
         except Exception:
             break
-    task.result()
+    result = task.result()
     if cancelled is not None:
         raise cancelled
+    return result

@@ -16,11 +16,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from distill import curate, plugins, rephrase
 from distill.artifacts import facts_of, malformed_of, write_artifacts
-from distill.ask import Ask, NotInLedger
+from distill.ask import Ask, NotInLedger, to_the_end
 from distill.errors import DistillError, PluginError, SourceError, Stopped, boundary, first_error, together
 from distill.events import Event, Listener, Progress, Result, RowSettled, RunEnded, RunStarted, Stage, Warned
 from distill.export import Counts
@@ -81,6 +82,8 @@ class Run:
     bad_rows: int = 0
     repeated: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    applied: Counter[str] = field(default_factory=Counter)
+    """How many answers each check applied to."""
     unworded: int = 0
     """Source rows under way whose number of wordings is not known yet."""
     exhausted: bool = False
@@ -206,6 +209,7 @@ class Run:
         fresh: dict[str, Verdict] = {}
         for one in self.checks:
             if one.applies(case):
+                self.applied[one.name] += 1
                 digest = one.digest(case)
                 verdict = known.get(digest)
                 if verdict is None or verdict.status is Status.ERROR:  # an error is owed, like a reply that never came
@@ -228,7 +232,12 @@ class Run:
 
     def _trace(self, row: Row, reply: Reply | None) -> Trace:
         with boundary("`trace` of the strategy"):
-            return self.strategy.trace(row, reply)
+            trace = self.strategy.trace(row, reply)
+            if not isinstance(trace, Trace):
+                raise TypeError(f"it returned {type(trace).__name__}, not a Trace")
+            for text in (trace.thinking or "", trace.answer):
+                text.encode()  # neither a number nor half a character can be written later
+            return trace
 
     async def _settle(self, settled: Settled) -> None:
         await self.ledger.settle(settled)
@@ -312,7 +321,7 @@ def case_of(row: Row, trace: Trace) -> Case:
         gold=row.answer,
         question=row.question,
         category=row.category,
-        meta=row.meta,
+        meta=MappingProxyType(row.meta),  # a verifier may look, not change
         finished=trace.finished,
     )
 
@@ -399,7 +408,7 @@ async def preview(
 
 def runs_home() -> Path:
     """Where run directories live: `DISTILL_RUNS`, else `runs` in the working directory."""
-    return Path(os.environ.get("DISTILL_RUNS") or "runs")
+    return Path(os.environ.get("DISTILL_RUNS") or "runs").expanduser()
 
 
 @asynccontextmanager
@@ -431,7 +440,11 @@ async def conducting(
             window=WINDOW if limits.concurrency == "auto" else max(2 * limits.concurrency, 64),
         )
     finally:
-        await teacher.close()
+        try:
+            with boundary("`close` of the teacher"):
+                await teacher.close()
+        except DistillError as error:  # everything is saved by now
+            listener(Warned(error.kind, f"{error}", where=error.where, cause=error.cause))
         await asyncio.to_thread(pool.close)
 
 
@@ -468,12 +481,14 @@ async def _ended(work: Run, *, bad: Sequence[BadRecord], before: Mapping[str, An
         raise work.stopped
     await work.ledger.flush()
     _tell_bad_rows(work)
+    _tell_idle_checks(work)
     work.listener(Stage("curate"))
     work.ledger.finish()
     facts = work.facts() if before is None else {**before, "teacher": work.teacher.identity}
-    result = await asyncio.to_thread(
+    writing = asyncio.to_thread(
         write_artifacts, work.ledger, work.recipe, work.strategy, result=work.result, bad=bad, facts=facts
     )
+    result = await to_the_end(writing)  # a thread cannot be cancelled, and it uses the ledger that we would close
     work.listener(RunEnded(result))
     return result
 
@@ -490,6 +505,15 @@ def _tell_bad_rows(work: Run) -> None:
                 help=first.help,
             )
         )
+
+
+def _tell_idle_checks(work: Run) -> None:
+    """A required check that never applied required nothing: most often a slip in its `when`."""
+    for one in work.checks:
+        if one.required and work.progress.settled and not work.applied[one.name]:
+            facts = ", ".join(one.when)
+            said = f"the required check `{one.name}` applied to no answer"
+            work.listener(Warned("verify", said, help=f"do the rows have what its `when` asks for: {facts}?"))
 
 
 def _listed(work: Run) -> str:

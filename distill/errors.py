@@ -142,7 +142,7 @@ def boundary(what: str, *, help: str = "") -> Iterator[None]:
         yield
     except DistillError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plug-in that is a script may end in `sys.exit()`
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise PluginError(
             f"{what} failed",

@@ -69,6 +69,12 @@ class Verdict:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", Status(self.status))
+        if not isinstance(self.reason, str):
+            raise TypeError(f"a verdict's reason is text, not {type(self.reason).__name__}")
+        if self.score is not None and (isinstance(self.score, bool) or not isinstance(self.score, int | float)):
+            raise TypeError(f"a verdict's score is a number or None, not {type(self.score).__name__}")
+        if not isinstance(self.evidence, Mapping):
+            raise TypeError(f"a verdict's evidence is a mapping, not {type(self.evidence).__name__}")
 
     def __bool__(self) -> bool:
         return self.status is Status.PASS
@@ -173,7 +179,7 @@ def resolve(spec: str, *, base: Path | None = None) -> Any:
 def _import(module_name: str, spec: str) -> Any:
     try:
         return importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ContractError(
             f"cannot import `{module_name}`", where=spec, cause=f"{type(error).__name__}: {error}"
         ) from error
@@ -197,7 +203,7 @@ def _load_source(path: str, stamp: int) -> Any:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ContractError(
             f"`{Path(path).name}` failed while being imported", where=path, cause=f"{type(error).__name__}: {error}"
@@ -414,12 +420,17 @@ async def run_check(one: Check, case: Case, *, pool: Pool) -> Verdict:
             verdict = one.function(case, **options)
     except TimeoutError:
         return Verdict(Status.ERROR, f"timeout: no verdict within {one.tag.timeout:g} s")
-    except (
-        Exception
-    ) as error:  # the boundary around code that is not ours: whatever it raises is its error, not the row's
+    except (Exception, SystemExit) as error:  # code that is not ours: whatever it raises is its error, not the row's
         return Verdict(Status.ERROR, f"{type(error).__name__}: {error}")
-    return verdict if isinstance(verdict, Verdict) else _not_a_verdict(one.name, verdict)
+    return _checked(one.name, verdict)
 
 
-def _not_a_verdict(name: str, value: Any) -> Verdict:
-    return Verdict(Status.ERROR, f"`{name}` returned {type(value).__name__}, not a Verdict")
+def _checked(name: str, value: Any) -> Verdict:
+    """The verdict as it can be stored: a value of another kind, or evidence that JSON cannot hold, is an error."""
+    if not isinstance(value, Verdict):
+        return Verdict(Status.ERROR, f"`{name}` returned {type(value).__name__}, not a Verdict")
+    try:
+        json.dumps(value.to_json(), default=str).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        return Verdict(Status.ERROR, f"the verdict of `{name}` cannot be stored: {error}")
+    return value

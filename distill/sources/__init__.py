@@ -8,7 +8,7 @@ in, and a source stays a few lines.
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -72,13 +72,12 @@ def _read_one(config: SourceConfig, base: Path) -> Iterator[Item]:
     source = plugins.build("source", config, base=base)
     prompt = prompt_of(config, base)
     with boundary(f"source `{config.use}`"):
-        records: Iterable[Any] = source()
+        records = iter(source())
     for number, record in enumerate(_guarded(records, config.use), 1):
         yield Item(to_row(_as_record(record, number), config.fields, prompt), prompt, config)
 
 
-def _guarded(records: Iterable[Any], name: str) -> Iterator[Any]:
-    iterator = iter(records)
+def _guarded(iterator: Iterator[Any], name: str) -> Iterator[Any]:
     while True:
         with boundary(f"source `{name}`"):
             try:
@@ -127,6 +126,8 @@ def to_row(record: Record | BadRecord, fields: Mapping[Field, str], prompt: Prom
     """The row that a record says, or why it says none. `fields` maps our names to the source's columns."""
     if isinstance(record, BadRecord):
         return record
+    if not all(isinstance(name, str) for name in record.fields):
+        return BadRecord("column names must be text", record.origin)
     rest = dict(record.fields)
     mapped: dict[str, str | None] = {}
     for name in NAMES:
@@ -152,6 +153,8 @@ def _render(
     meta = {key: value for key, value in rest.items() if value not in ("", None)}
     try:
         return variant(question, meta, mapped=mapped, prompt=prompt, origin=record.origin)
+    except (TypeError, ValueError, RecursionError) as error:  # a number of 30 digits, half a character, endless nesting
+        return BadRecord(f"a value cannot be stored: {error}", record.origin)
     except (ContractError, DistillError) as error:
         return BadRecord(f"{error}" + (f" ({error.cause})" if error.cause else ""), record.origin, error.help)
 
@@ -188,7 +191,7 @@ def _cell(value: Any) -> str | None:
     """A field as text: an empty one is None, structures keep their JSON form."""
     if value is None or value == "":
         return None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _hint(record: Mapping[str, Any]) -> str:

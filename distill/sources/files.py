@@ -35,6 +35,8 @@ def files(*, path: Path, format: Format = "auto") -> Iterator[Record | BadRecord
 
 def expand(path: Path, endings: tuple[str, ...]) -> list[Path]:
     """The files that `path` (a file, a directory or a glob in its last part) stands for, sorted by name."""
+    if path.is_file():
+        return [path]
     if path.is_dir():
         found = [file for file in path.iterdir() if file.suffix.lower() in endings]
     elif any(sign in path.name for sign in "*?["):
@@ -86,6 +88,9 @@ def _json(file: Path) -> Iterator[Record | BadRecord]:
     except json.JSONDecodeError as error:
         yield BadRecord(f"not JSON: {error.msg} at column {error.colno}", f"{file.name}:{error.lineno}")
         return
+    except RecursionError:
+        yield BadRecord("not JSON that can be read: it is nested too deeply", file.name)
+        return
     if not isinstance(rows, list):
         yield BadRecord("a JSON file must hold an array of objects", file.name, "one object per line? name it .jsonl")
         return
@@ -103,6 +108,13 @@ def _csv(file: Path) -> Iterator[Record | BadRecord]:
             except StopIteration:
                 return
             except csv.Error as error:
+                if "unexpected end" in str(error):
+                    raise SourceError(
+                        f"`{file.name}` ends inside a quoted cell",
+                        where=f"{file.name}:{start}",
+                        cause="everything after a quote that is never closed belongs to one cell",
+                        help="close the quote, or double it if it is part of the text",
+                    ) from None
                 yield BadRecord(f"not CSV: {error}", f"{file.name}:{start}")
                 continue
             yield _csv_record(row, f"{file.name}:{max(start, 2)}")

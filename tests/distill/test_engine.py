@@ -321,17 +321,21 @@ def test_one_row_without_what_a_path_needs_costs_only_itself(tmp_path: Path) -> 
 
 def test_a_teacher_plug_in_that_breaks_costs_only_its_rows(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(
-        "from adder import Adder\nclass Broken(Adder):\n    async def attempt(self, request):\n"
+        "from adder import Adder\nimport asyncio\nclass Broken(Adder):\n    async def attempt(self, request):\n"
         "        if '3+4' in request.row.question: raise KeyError('x')\n"
-        "        if '5+6' in request.row.question: return 'eleven'\n        return await super().attempt(request)\n"
+        "        if '5+6' in request.row.question: return 'eleven'\n"
+        "        if '7+8' in request.row.question: raise SystemExit(0)\n"
+        "        if '9+10' in request.row.question: raise asyncio.CancelledError\n"
+        "        if '11+12' in request.row.question: return Reply({'content': 10**40})\n"
+        "        return await super().attempt(request)\n"
     )
     source = (tmp_path / "broken.py").read_text().replace("from adder import Adder\n", "")
     recipe(tmp_path)
     (tmp_path / "broken.py").write_text((tmp_path / "adder.py").read_text() + "\n\n" + source)
     result = run(tmp_path, teacher={"use": "./broken.py:Broken"})
-    assert (result.kept, result.failed) == (28, 2)
+    assert (result.kept, result.failed) == (25, 5)
     reasons = " ".join(line["reason"] for line in lines(result.run_dir / "rejected.jsonl"))
-    assert "KeyError" in reasons and "str" in reasons
+    assert all(word in reasons for word in ("KeyError", "str", "SystemExit", "CancelledError", "cannot be stored"))
 
 
 def test_too_few_accepted_samples_say_how_many_were(tmp_path: Path) -> None:
@@ -349,3 +353,64 @@ def test_a_finished_run_with_unanswerable_rows_runs_again(tmp_path: Path) -> Non
         first = run(tmp_path, teacher=endpoint, samples={"max": 1}, verify=["think"], rows=60)
         again = run(tmp_path, teacher=endpoint, samples={"max": 1}, verify=["think"], rows=60)
     assert first.failed == again.failed == 15 and again.kept == 45
+
+
+def test_cancelling_while_the_dataset_is_written_waits_for_the_thread(tmp_path: Path) -> None:
+    loaded = load_recipe(recipe(tmp_path, rows=300), base=tmp_path)
+
+    async def cancelled() -> None:
+        def listener(event: Event) -> None:
+            if isinstance(event, Stage) and event.name == "curate":
+                asyncio.get_running_loop().call_soon(task.cancel)
+
+        task = asyncio.ensure_future(engine.run(loaded, run_dir=tmp_path / "r", listener=listener))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert len(data(tmp_path / "r")) == 300  # whole, though nobody waited for it
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise SystemExit(0)", "SystemExit"),
+        ("return Verdict('pass', reason=7)", "reason is text"),
+        ("return Verdict('pass', evidence={(1, 2): 3})", "cannot be stored"),
+        ("return Verdict('pass', score='high')", "score is a number"),
+        ("case.meta['hacked'] = 1", "does not support item assignment"),
+    ],
+)
+def test_whatever_a_verifier_does_is_a_verdict(tmp_path: Path, body: str, words: str) -> None:
+    (tmp_path / "checks.py").write_text(
+        f"from distill import Verdict, verifier\n@verifier(isolated=False)\ndef odd(case):\n    {body}\n"
+    )
+    result = run(tmp_path, rows=2, verify=[{"use": "./checks.py:odd", "required": True}])
+    reasons = [line["reason"] for line in lines(result.run_dir / "rejected.jsonl")]
+    assert len(reasons) == 2 and all(reason.startswith("undecided: odd") and words in reason for reason in reasons)
+
+
+def test_a_plug_in_that_exits_is_an_error_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("import sys\ndef rows():\n    return None\nsys.exit(0)\n")
+    with pytest.raises(PluginError, match="failed while being imported"):
+        run(tmp_path, source="./script.py:rows")
+    (tmp_path / "script.py").write_text("def rows():\n    return None\n")
+    with pytest.raises(PluginError, match="source"):
+        run(tmp_path, source="./script.py:rows")
+
+
+def test_a_required_check_that_applies_to_nothing_is_told(tmp_path: Path) -> None:
+    told: list[Event] = []
+    run(tmp_path, rows=3, listener=told.append, verify=[{"use": "exact", "required": True, "when": {"kinds": ["sum"]}}])
+    [warning] = [event for event in told if isinstance(event, Warned)]
+    assert "`exact` applied to no answer" in warning.message and "kinds" in warning.help
+
+
+def test_values_that_cannot_be_stored_cost_only_their_row(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def rows():\n    deep = []\n    deep.append(deep)\n"
+        "    yield from ({1: 2}, {'question': 'x', 'n': 10**30}, {'question': 'x', 'n': deep})\n"
+        "    yield from ({'question': 'half \\ud800'}, 3)\n    yield {'question': '1+2?', 'answer': '3'}\n"
+    )
+    result = run(tmp_path, source="./mine.py:rows")
+    assert (result.kept, result.rows) == (1, 1) and result.bad_rows >= 3
