@@ -7,8 +7,9 @@ quantifiers) must be in the query unless it is said to be wrong; whatever the qu
 """
 
 import re
-from collections.abc import Callable, Iterator
-from functools import cached_property, lru_cache
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from ..think import leak  # noqa: TID252
 from . import trace_words as words
 from .dialects import DialectName
 from .errors import GraphSqlError
+from .trace_text import Text
 from .verifier import extract_sql
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def trace(case: Case, *, database: Path, dialect: DialectName = "oracle") -> Ver
     except GraphSqlError as error:
         return Verdict(Status.FAIL, f"the answer's query cannot be read: {error}")
     question = case.question or case.prompt
-    judged = _Judged(_Text(thinking), facts, schema, values, question, dialect)
+    judged = _Judged(Text(thinking), facts, schema, values, question, dialect)
     problems = list(dict.fromkeys([*judged.leaks(), *judged.false(), *judged.missing()]))
     if not problems:
         return Verdict(Status.PASS, score=1.0)
@@ -59,66 +61,6 @@ def _schema(path: str, stamp: int, dialect: str) -> tuple["Schema", frozenset[st
     return schema_of(parse_script(text, dialect=dialect).catalog()), values
 
 
-# ---------------------------------------------------------------- the thinking as text
-
-_CODE = re.compile(r"```\w*\n?(.*?)```|`([^`\n]+)`", re.DOTALL)
-_OPAQUE = re.compile(
-    r"```.*?```|`[^`\n]*`|\([^()\n]*\)\s*<?-\[[^\n]*?\]->?(?:\{[\d,]*\})?\s*\([^()\n]*\)|\[[^\]\n]*\]|\{[\d,]+\}"
-    r"|(?<!\w)'[^'\n]{1,80}'(?!\w)|“[^”\n]*”|(?<=\d)[.,](?=\d)|(?<=\w)\.(?=\w)|\b(?:e\.g|i\.e|vs)\.",
-    re.DOTALL,
-)
-_SENTENCE = re.compile(r"[.!?](?=\s|$)|[。！？\n]")
-_CLAUSE = re.compile(r"[.!?](?=\s|$)|[。！？\n,;:，；：—]|\s-\s|\b(?:so|but|hence|therefore|because|and then)\b|所以|因此|于是|因为|但是|而是")
-
-
-class _Text:
-    """A thinking with its code, sentences and clauses; code and quotes never break a sentence."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.lower = text.casefold()
-        self.opaque = _OPAQUE.sub(lambda match: ("\0" if match[0][0] in "'“" else "\x01") * len(match[0]), text)
-
-    @cached_property
-    def code(self) -> list[tuple[int, str]]:
-        """Every piece of code with its place."""
-        return [(one.start(one.lastindex or 0), one[one.lastindex or 0]) for one in _CODE.finditer(self.text)]
-
-    @cached_property
-    def sentences(self) -> list[tuple[int, int]]:
-        """Where sentences begin and end."""
-        return list(_cut(_SENTENCE, self.opaque))
-
-    @cached_property
-    def clauses(self) -> list[tuple[int, int]]:
-        """Where clauses begin and end."""
-        return list(_cut(_CLAUSE, self.opaque))
-
-    def around(self, place: int, spans: list[tuple[int, int]]) -> tuple[int, int]:
-        """The span that holds a place."""
-        return next((one for one in spans if one[0] <= place < one[1]), (0, len(self.text)))
-
-    def clause(self, place: int) -> str:
-        """The clause at a place without its code."""
-        start, end = self.around(place, self.clauses)
-        return self.opaque[start:end]
-
-    def taken_back(self, place: int) -> bool:
-        """Whether what stands at a place is said to be wrong, made up as an example, or taken back right after."""
-        start, end = self.around(place, self.sentences)
-        if words.REJECTS.search(self.clause(place)) or words.EXAMPLE.search(self.opaque[start:place]):
-            return True
-        return words.NEXT_REJECTS.match(self.opaque, end) is not None
-
-
-def _cut(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    for match in pattern.finditer(text):
-        yield start, match.end()
-        start = match.end()
-    yield start, len(text)
-
-
 # ---------------------------------------------------------------- judging
 
 _VERTEX = r"\((?:[^()'`\n]|'[^'\n]*'|\([^()\n]*\))*\)"
@@ -131,16 +73,22 @@ _LABELLED = re.compile(
 )
 _QUANTIFIER = re.compile(r"\{\s*(\d+)?\s*(,)?\s*(\d+)?\s*\}")
 _RANGE = re.compile(r"(?<![A-Za-z0-9_.,-])(\d{1,2})\s*(?:to|through|–|-|~|到|至)\s*(\d{1,2})(?![\w.-]*\d)")
-_SPELLED = re.compile(r"\b(one|two|three|four|five|six)\s+(?:to|through)\s+(two|three|four|five|six|seven|eight)\b", re.I)
+_SPELLED = re.compile(
+    r"\b(one|two|three|four|five|six)\s+(?:to|through)\s+(two|three|four|five|six|seven|eight)\b", re.I
+)
 _IDENTIFIER = re.compile(r"\"[^\"\n]+\"|[^\W\d][\w$#]*")
 _SNAKE = re.compile(r"(?<![\w.`])[A-Za-z]\w*_\w+(?![\w(])")
 _QUOTED = re.compile(r"(?<!\w)'((?:[^'\n]|''){1,80})'(?!\w)|“([^”\n]{1,80})”|\"([^\"\n]{1,80})\"")
-_TITLED = re.compile(r"\b(?:is|are|named|called|titled|equals?|=|of|for|from|to)\s*$|(?:为|是|等于|叫|名为|：)\s*$", re.I)
+_TITLED = re.compile(
+    r"\b(?:is|are|named|called|titled|equals?|=|of|for|from|to)\s*$|(?:为|是|等于|叫|名为|：)\s*$", re.I
+)
 _FETCH = re.compile(r"\bFETCH (?:FIRST|NEXT) (\d+)")
+_END = r"(?:an? |the |one )?(?:`[^`\n]+`|[^\W\d]\w*)"
+_SIDE = rf"{_END}(?:(?:, | or | and |\s*[或和、]\s*){_END})*"
 _ENDS = (
-    re.compile(r"\bfrom (?:an? |the )?(?P<s>CODE(?:(?:, | or | and )CODE)*) (?:in)?to (?:an? |the )?(?P<t>CODE(?:(?:, | or | and )CODE)*)".replace("CODE", r"`[^`\n]+`")),
-    re.compile(r"(?:从|由)\s*(?P<s>CODE(?:\s*[或和、]\s*CODE)*)\s*(?:出发、)?(?:指向|流向|通向|到|连到|连向)\s*(?P<t>CODE(?:\s*[或和、]\s*CODE)*)".replace("CODE", r"`[^`\n]+`")),
-    re.compile(r"(?P<s>CODE) as source and (?P<t>CODE) as destination".replace("CODE", r"`[^`\n]+`")),
+    re.compile(rf"\b(?:from|out of) (?P<s>{_SIDE}) (?:in)?to (?P<t>{_SIDE})"),
+    re.compile(rf"(?:从|由)\s*(?P<s>{_SIDE})\s*(?:出发、)?(?:指向|流向|通向|到|连到|连向)\s*(?P<t>{_SIDE})"),
+    re.compile(rf"(?P<s>{_SIDE}) as (?:its )?source and (?P<t>{_SIDE}) as (?:its )?destination"),
 )
 
 
@@ -148,7 +96,7 @@ class _Judged:
     """One thinking held against one query."""
 
     def __init__(
-        self, text: _Text, facts: "Facts", schema: "Schema", values: frozenset[str], question: str, dialect: str
+        self, text: Text, facts: "Facts", schema: "Schema", values: frozenset[str], question: str, dialect: str
     ) -> None:
         self.text, self.facts, self.schema, self.values = text, facts, schema, values
         self.question, self.dialect = question, dialect
@@ -246,7 +194,9 @@ class _Judged:
 
     def _outer(self, variable: str) -> bool:
         """Whether a qualifier belongs to the query around the match, whose outputs are another matter."""
-        inside = {hop.variable for hop in self.facts.hops} | {end.variable for hop in self.facts.hops for end in (hop.source, hop.target)}
+        inside = {hop.variable for hop in self.facts.hops} | {
+            end.variable for hop in self.facts.hops for end in (hop.source, hop.target)
+        }
         return variable not in inside and variable not in self.facts.vertex_labels
 
     def _compared_spans(self) -> list[tuple[int, int]]:
@@ -278,22 +228,36 @@ class _Judged:
         return {int(one) for one in conditions if one == int(one)}
 
     def _false_ends(self) -> Iterator[str]:
-        """A sentence that turns an edge of the schema round."""
+        """A sentence that turns an edge round, held against the schema and against the query."""
         for pattern in _ENDS:
             for match in pattern.finditer(self.text.text):
-                start, end = self.text.around(match.start(), _parts(self.text))
-                edges = [label for label in self._coded(self.text.text[start:end]) if label in self.schema.ends]
-                starts, stops = self._coded(match["s"]), self._coded(match["t"])
-                if len(set(edges)) != 1 or not starts or not stops:
+                start, end = self.text.around(match.start(), self.text.parts)
+                edges = [label for label in self._labels_in(self.text.text[start:end]) if label in self.schema.ends]
+                starts, stops = self._labels_in(match["s"]), self._labels_in(match["t"])
+                if len(set(edges)) != 1 or not starts or not stops or self.text.taken_back(match.start()):
                     continue
-                pairs = self.schema.ends[edges[0]]
-                if not any((a, b) in pairs for a in starts for b in stops) and not self.text.taken_back(match.start()):
+                if self._turned(edges[0], starts, stops):
                     yield f"the edge `{edges[0]}` does not run {match[0]}"
 
-    def _coded(self, text: str) -> list[str]:
-        """The labels in the code of a piece of text."""
-        names = [_fold(one[one.lastindex or 0]) for one in _CODE.finditer(text)]
-        return [name for name in names if name in self.schema.labels]
+    def _turned(self, edge: str, starts: list[str], stops: list[str]) -> bool:
+        pairs = {(start, stop) for start in starts for stop in stops}
+        there = [
+            (hop.source.labels, hop.target.labels) for hop in self.facts.hops if hop.labels == (edge,) and not hop.open
+        ]
+        turned = [((start,), (stop,)) for stop, start in pairs if stop != start]
+        return not pairs & self.schema.ends[edge] or (bool(there) and all(one in turned for one in there))
+
+    def _labels_in(self, text: str) -> list[str]:
+        """The labels that a piece of text names, in code or as words."""
+        names = [
+            _fold(one)
+            for one in re.findall(r"`[^`\n]+`|\"[^\"\n]+\"|[A-Za-z]\w*|[\u4e00-\u9fff]+", text.replace("`", " ` "))
+        ]
+        return [
+            name
+            for name in names + [_fold(code) for code in re.findall(r"`([^`\n]+)`", text)]
+            if name in self.schema.labels
+        ]
 
     def _false_literals(self) -> Iterator[str]:
         sql, question = self.facts.text, self.question
@@ -305,6 +269,13 @@ class _Judged:
             claimed = text in self.values or (match[1] and _TITLED.search(self.text.text[: match.start()]))
             if claimed and not self.text.taken_back(match.start()):
                 yield f"the value '{text}' is not in the query"
+        for text in self._asked_values():
+            if (
+                text not in sql
+                and (found := _mention(text).search(self.text.text))
+                and not self.text.taken_back(found.start())
+            ):
+                yield f"the value '{text}' is not in the query"
         known = {value for text in (sql, question) for _, value in words.numbers_in(text)}
         for place, value in words.numbers_in(self.text.text):
             near = self.text.text[max(0, place - 5) : place + 24]
@@ -313,15 +284,24 @@ class _Judged:
             if not self._same_number(place, known) and not self.text.taken_back(place):
                 yield f"the number {value} is not in the query"
 
+    def _asked_values(self) -> list[str]:
+        """Constants of the data that the question names: a query without them has lost a condition."""
+        found = [text for text in self.values if len(text) > 2 and text in self.question]
+        return [
+            text for text in found if _fold(text) not in self.schema.names and re.search(r"[A-Z\u4e00-\u9fff]", text[0])
+        ]
+
     def _calculated(self, near: str) -> bool:
         return re.search(r"[*×+]|SQL:|\s=\s\d", near) is not None
 
-    def _same_number(self, place: int, known: set[object]) -> bool:
+    def _same_number(self, place: int, known: set[Decimal]) -> bool:
         return any(at == place and value in known for at, value in words.numbers_in(self.text.text))
 
     def _false_operators(self) -> Iterator[str]:
         """`less than 3000` where the query has `> 3000`."""
-        if " NOT " in self.facts.text.replace("NOT VERTEX_EQUAL", "").replace("NOT EDGE_EQUAL", "").replace("NOT EXISTS", "").replace("NOT IN", ""):
+        if " NOT " in self.facts.text.replace("NOT VERTEX_EQUAL", "").replace("NOT EDGE_EQUAL", "").replace(
+            "NOT EXISTS", ""
+        ).replace("NOT IN", ""):
             return
         signs: dict[str, set[str]] = {}
         for one in self.facts.comparisons:
@@ -334,7 +314,9 @@ class _Judged:
                 sign = next((sign for sign, pattern in words.BEFORE_VALUE.items() if pattern.search(before)), "")
                 suffix = re.match(r"[^,.，。；;]{0,6}(?:以上|以下|or more|or less)", self.text.text[match.end() :])
                 wrong = sign and not suffix and not any(sign[0] == one[0] for one in used) and used != {"="}
-                if wrong and not words.NEXT_REJECTS.match(self.text.opaque, self.text.around(match.start(), self.text.sentences)[1]):
+                if wrong and not words.NEXT_REJECTS.match(
+                    self.text.opaque, self.text.around(match.start(), self.text.sentences)[1]
+                ):
                     yield f"`{sign} {value}` is said, the query has `{sorted(used)[0]} {value}`"
 
     def _false_clauses(self) -> Iterator[str]:
@@ -344,11 +326,15 @@ class _Judged:
             if name not in " ".join(upper.split()) and places and not any(map(self._doubted, places)):
                 yield f"{name} is said and is not in the query"
         for match in _FETCH.finditer(self.text.text):
-            if not re.search(rf"\bFETCH (?:FIRST|NEXT) {match[1]}\b", upper) and not self.text.taken_back(match.start()):
+            if not re.search(rf"\bFETCH (?:FIRST|NEXT) {match[1]}\b", upper) and not self.text.taken_back(
+                match.start()
+            ):
                 yield f"`{match[0]}` is not in the query"
         if (self.facts.strings or self.facts.numbers) and (match_ := words.NO_FILTER.search(self.text.text)):
             yield f"`{match_[0]}` is said, and the query has conditions"
-        if "SELECT DISTINCT" in upper and re.search(r"\b(?:no|not add|without|leave out) DISTINCT|(?:不用|不加|不写|不需要) ?DISTINCT", self.text.text):
+        if "SELECT DISTINCT" in upper and re.search(
+            r"\b(?:no|not add|without|leave out) DISTINCT|(?:不用|不加|不写|不需要) ?DISTINCT", self.text.text
+        ):
             yield "no DISTINCT is said, and the query has it"
 
     def _unknown_names(self) -> Iterator[str]:
@@ -377,15 +363,36 @@ class _Judged:
 
     def missing(self) -> Iterator[str]:
         """Every fact of the query that the thinking does not mention."""
-        for kind, names in (("graph", self.facts.graphs), ("label", self.facts.labels), ("table", self.facts.tables), ("property", self.facts.required)):  # fmt: skip
-            for name in sorted(names):
-                if not self._named(self.facts.shown.get(name, name)):
-                    yield f"the {kind} `{self.facts.shown.get(name, name)}` is not mentioned"
-        for check in (self._missing_hops, self._missing_bounds, self._missing_literals, self._missing_operators, self._missing_outputs):  # fmt: skip
-            yield from check()
+        wanted = {
+            "graph": self.facts.graphs,
+            "label": self.facts.labels - self._said_otherwise(),
+            "table": self.facts.tables,
+            "property": self.facts.required,
+        }
+        for kind, names in wanted.items():
+            for shown in sorted(self.facts.shown.get(name, name) for name in names):
+                if not self._named(shown):
+                    yield f"the {kind} `{shown}` is not mentioned"
+        yield from self._missing_hops()
+        yield from self._missing_bounds()
+        yield from self._missing_literals()
+        yield from self._missing_operators()
+        yield from self._missing_outputs()
         for name in sorted(self.facts.aggregates):
             if not (re.search(rf"\b{name}\b", self.text.text, re.I) or words.AGGREGATES[name].search(self.text.text)):
                 yield f"the aggregate {name} is not mentioned"
+
+    def _said_otherwise(self) -> set[str]:
+        """Labels whose every variable carries another label as well that is mentioned."""
+        found: set[str] = set()
+        needed: set[str] = set()
+        for table in self.facts.written:
+            for written in table.values():
+                for labels in written:
+                    others = {label for one in written - {labels} for label in one}
+                    told = any(self._named(self.facts.shown.get(label, label)) for label in others)
+                    (found if told else needed).update(labels)
+        return found - needed
 
     def _named(self, name: str) -> bool:
         return _mention(name).search(self.text.text) is not None
@@ -414,7 +421,9 @@ class _Judged:
         texts = [self.text.text[start:end] for start, end in self.text.sentences]
         about = [text for text in texts if not shown or any(one.search(text) for one in shown)]
         near = about if not hop.open else texts
-        return any(pattern.search(text) for text in near) or (bool(about) and bool(re.search(r"->|<-|→|←", self.text.text)) and not hop.open)
+        return any(pattern.search(text) for text in near) or (
+            bool(about) and bool(re.search(r"->|<-|→|←", self.text.text)) and not hop.open
+        )
 
     def _missing_count(self) -> Iterator[str]:
         """Several steps over one kind of edge need a word that says so."""
@@ -428,7 +437,10 @@ class _Judged:
     def _missing_bounds(self) -> Iterator[str]:
         text = self.text.text
         for low, high in sorted({hop.bounds for hop in self.facts.hops if hop.bounds is not None}, key=str):
-            coded = any(re.sub(r"\s", "", one[0]) in (_quantifier(low, high), f"{{,{high}}}") for one in _QUANTIFIER.finditer(text))
+            coded = any(
+                re.sub(r"\s", "", one[0]) in (_quantifier(low, high), f"{{,{high}}}")
+                for one in _QUANTIFIER.finditer(text)
+            )
             numbers = {value for _, value in words.numbers_in(text)} | words.worded_numbers(text)
             spoken = (high if high is not None else low) in numbers and (low in numbers or low <= 1)
             if not coded and not spoken:
@@ -436,8 +448,12 @@ class _Judged:
 
     def _missing_literals(self) -> Iterator[str]:
         for value in sorted(self.facts.strings):
-            parts = [part for part in re.split(r"[%_]+", value.casefold()) if part] if "%" in value else [value.casefold()]
-            if not all(_mention(part).search(self.text.text) or len(part) > 3 and part in self.text.lower for part in parts) and not _dated(value, self.text.text):
+            parts = (
+                [part for part in re.split(r"[%_]+", value.casefold()) if part] if "%" in value else [value.casefold()]
+            )
+            if not all(
+                _mention(part).search(self.text.text) or (len(part) > 3 and part in self.text.lower) for part in parts
+            ) and not _dated(value, self.text.text):
                 yield f"the value '{value}' is not mentioned"
         said = {value for _, value in words.numbers_in(self.text.text)} | words.worded_numbers(self.text.text)
         for value in sorted(self.facts.numbers):
@@ -461,6 +477,7 @@ class _Judged:
         from .trace_facts import PAIR, fold
 
         compared = self._compared_spans()
+        coded = " ; ".join(code for _, code in self.text.code)
         formal, plain = set(), set()
         for match in PAIR.finditer(self.text.text):
             pair = (fold(match["var"]), fold(match["name"]))
@@ -469,21 +486,18 @@ class _Judged:
             if not computed and not any(start <= match.start() < end for start, end in compared):
                 plain.add(pair)
         for outputs in self.facts.outputs:
-            if not outputs & plain:
+            if not outputs & plain and not re.search(r"\bAS \w", coded):
                 continue
             for variable, name in sorted(outputs & self.facts.plain - plain | outputs - formal):
                 yield f"the output `{variable}.{name}` is not named"
             packed = re.sub(r"\s", "", self.text.lower)
-            for alias, expression in self.facts.named.items():
-                if not self._named(self.facts.shown[alias]) and expression not in packed:
+            for alias, expression in self.facts.named:
+                constant = expression.startswith("'")
+                if expression not in packed and (constant or not _mention(self.facts.shown[alias]).search(coded)):
                     yield f"the output `{self.facts.shown[alias]}` is not named"
 
 
 # ---------------------------------------------------------------- small things
-
-
-def _parts(text: _Text) -> list[tuple[int, int]]:
-    return list(_cut(re.compile(r"[.!?](?=\s|$)|[。！？\n;；]"), text.opaque))
 
 
 def _fold(name: str) -> str:
@@ -511,7 +525,20 @@ def _mention(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z0-9_]){plain}(?:e?s)?(?![A-Za-z0-9_])", re.IGNORECASE)
 
 
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 
 
 def _dated(value: str, text: str) -> bool:
@@ -522,7 +549,11 @@ def _dated(value: str, text: str) -> bool:
     year, month, day = (int(one) for one in match.groups())
     name = _MONTHS[month - 1] if 1 <= month <= 12 else ""
     chinese = re.search(rf"{year}\s*年(?:\s*0?{month}\s*月(?:\s*0?{day}\s*日)?)?", text)
-    english = re.search(rf"\b{name[:3]}\w*\b", text, re.I) and re.search(rf"\b{day}(?:st|nd|rd|th)?\b", text) and str(year) in text
+    english = (
+        re.search(rf"\b{name[:3]}\w*\b", text, re.I)
+        and re.search(rf"\b{day}(?:st|nd|rd|th)?\b", text)
+        and str(year) in text
+    )
     return bool(chinese or english)
 
 

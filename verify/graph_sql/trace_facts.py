@@ -95,8 +95,8 @@ class Facts:
     """Those of them that stand inside an expression."""
     starred: set[str] = field(default_factory=set)
     """Variables that come out with all their properties."""
-    named: dict[str, str] = field(default_factory=dict)
-    """Names of computed outputs, to what they are without blanks."""
+    named: list[tuple[str, str]] = field(default_factory=list)
+    """Names of computed outputs with their expression, without blanks."""
     aliases: dict[str, str] = field(default_factory=dict)
     """Output names of COLUMNS to the property they rename."""
     required: set[str] = field(default_factory=set)
@@ -123,10 +123,12 @@ def fold(name: str) -> str:
 _NAME = r'(?:"[^"\n]+"|[^\W\d][\w$#]*)'
 _VALUE = rf"(?:(?:DATE|TIMESTAMP)\s*)?'(?:[^'\n]|'')*'|-?\d+(?:\.\d+)?(?![\w.]*\w)|(?:{_NAME}\s*\.\s*)?{_NAME}(?!\s*\()"
 _LEFT = rf"(?:(?P<var>{_NAME})\s*\.\s*)?(?P<name>{_NAME}|(?:COUNT|SUM|AVG|MIN|MAX)\s*\([^()\n]*\))"
+_AGAIN = _LEFT.replace("var", "var2").replace("name", "name2")
+_WORD = r"(?P<word>(?:NOT\s+)?(?:LIKE|IN|BETWEEN)|IS\s+(?:NOT\s+)?NULL)"
+_BOUND = r"(?:DATE\s*)?(?:'[^']*'|-?\d[\d.]*)"
 COMPARISON = re.compile(
-    rf"{_LEFT}\s*(?P<op><=|>=|<>|!=|≠|≤|≥|=|(?<!-)<(?!-)|(?<!-)>)\s*(?P<value>{_VALUE})"
-    rf"|{_LEFT.replace('var', 'var2').replace('name', 'name2')}\s+(?P<word>(?:NOT\s+)?(?:LIKE|IN|BETWEEN)|IS\s+(?:NOT\s+)?NULL)"
-    r"(?P<rest>(?:\s+'(?:[^'\n]|'')*'|\s*\((?:'[^']*'|[\d., \-])*\)|\s+(?:DATE\s*)?(?:'[^']*'|-?\d[\d.]*)\s+AND\s+(?:DATE\s*)?(?:'[^']*'|-?\d[\d.]*))?)"
+    rf"{_LEFT}\s*(?P<op><=|>=|<>|!=|≠|≤|≥|=|(?<!-)<(?!-)|(?<!-)>)\s*(?P<value>{_VALUE})|{_AGAIN}\s+{_WORD}"
+    rf"(?P<rest>(?:\s+'(?:[^'\n]|'')*'|\s*\((?:'[^']*'|[\d., \-])*\)|\s+{_BOUND}\s+AND\s+{_BOUND})?)"
 )
 PAIR = re.compile(rf"(?<![\w.\"])(?P<var>{_NAME})\.(?P<name>{_NAME})(?!\s*\()")
 _SIGNS = {"!=": "<>", "≠": "<>", "≤": "<=", "≥": ">="}
@@ -200,8 +202,10 @@ def _read_table(table: GraphTable, facts: Facts) -> None:
                 facts.required.add(_shown(Name(one.name), facts))
         if column.alias is not None and isinstance(column.expression, exp.Column):
             facts.aliases[fold(column.alias.text)] = fold(column.expression.name)
-        elif column.alias is not None and column.expression.find(exp.Column):
-            facts.named[_shown(column.alias, facts)] = re.sub(r"\s", "", column.expression.sql(dialect="oracle")).casefold()
+        elif column.alias is not None and (column.expression.find(exp.Column) or column.expression.is_string):
+            written = re.sub(r"\s", "", column.expression.sql(dialect="oracle")).casefold()
+            constant = f"{written}as{fold(column.alias.text)}" if column.expression.is_string else written
+            facts.named.append((_shown(column.alias, facts), constant))
         if not isinstance(column.expression, exp.Literal):
             numbers = [one for one in column.expression.find_all(exp.Literal) if not one.is_string]
             facts.numbers.update(one.this for one in numbers)
@@ -284,17 +288,23 @@ def _unaliased(one: Comparison, facts: Facts) -> Comparison:
 
 
 def is_stated(one: Comparison, facts: Facts) -> bool:
-    """Whether a comparison of the thinking is one of the query's; a variable the query does not have is not compared."""
+    """Whether a comparison of the thinking is in the query; a variable that the query does not have counts for any."""
     variable = one.variable if one.variable in facts.variables else ""
     name = facts.aliases.get(one.name, one.name)
-    for other in facts.comparisons:
-        values = {other.value, other.value.rpartition(".")[2]} if "'" not in other.value else {other.value}
-        same = other.name == name and other.operator == one.operator
-        mine = {one.value, one.value.rpartition(".")[2]} if one.value.partition(".")[0] not in facts.variables else {one.value}
-        if same and (values & mine or _number(other.value) == _number(one.value) is not None):
-            if not variable or not other.variable or variable == other.variable:
-                return True
-    return False
+    return any(
+        (other.name, other.operator) == (name, one.operator)
+        and (not variable or not other.variable or variable == other.variable)
+        and _same_value(one.value, other.value, facts)
+        for other in facts.comparisons
+    )
+
+
+def _same_value(said: str, value: str, facts: Facts) -> bool:
+    if said == value or _number(said) == _number(value) is not None:
+        return True
+    variable, _, name = said.rpartition(".")
+    bare = "'" not in value and _number(value) is None and value.rpartition(".")[2]
+    return variable not in facts.variables and name == bare
 
 
 def _number(text: str) -> float | None:
@@ -355,13 +365,17 @@ def matches(said: Hop, facts: Facts) -> list[Hop]:
 
 
 def _fits(said: Hop, hop: Hop, facts: Facts) -> bool:
-    if said.labels and said.labels != hop.labels or said.open != hop.open:
+    if (said.labels and said.labels != hop.labels) or said.open != hop.open:
         return False
     if said.variable in facts.variables and said.variable != hop.variable and said.variable:
         return False
     if said.bounds is not None and said.bounds != hop.bounds:
         return False
-    if hop.outer != (End(), End()) and _same(said.source, hop.outer[0], facts) and _same(said.target, hop.outer[1], facts):
+    if (
+        hop.outer != (End(), End())
+        and _same(said.source, hop.outer[0], facts)
+        and _same(said.target, hop.outer[1], facts)
+    ):
         return True
     straight = _same(said.source, hop.source, facts) and _same(said.target, hop.target, facts)
     crossed = said.open and _same(said.source, hop.target, facts) and _same(said.target, hop.source, facts)

@@ -110,7 +110,11 @@ def changed_literal_in_the_thinking(
     thinking: str, answer: str, names: Names, rng: random.Random
 ) -> tuple[str, str] | None:
     """One constant in the code of the thinking becomes another."""
-    spans = [one for one in _SPAN.finditer(thinking) if re.search(r"[=<>] ?(?:DATE )?['\d]", one[0]) and _VALUE.search(one[0])]
+    spans = [
+        one
+        for one in _SPAN.finditer(thinking)
+        if re.search(r"[=<>] ?(?:DATE )?['\d]", one[0]) and _VALUE.search(one[0])
+    ]
     spans = [one for one in spans if " AS " not in one[0]]
     if not spans:
         return None
@@ -119,7 +123,9 @@ def changed_literal_in_the_thinking(
     return thinking[: span.start()] + changed + thinking[span.end() :], answer
 
 
-def changed_literal_in_the_query(thinking: str, answer: str, names: Names, rng: random.Random) -> tuple[str, str] | None:
+def changed_literal_in_the_query(
+    thinking: str, answer: str, names: Names, rng: random.Random
+) -> tuple[str, str] | None:
     """One constant of a condition in the query becomes another."""
     pattern = re.compile(r"(?<=[=<>] )(?:'[^'\n]+'|\d+(?:\.\d+)?)|(?<=DATE )'[^'\n]+'")
     changed = _once(pattern, answer, lambda match: _another_value(match[0], rng), rng)
@@ -156,10 +162,16 @@ def other_operator_in_the_query(thinking: str, answer: str, names: Names, rng: r
 def _columns(text: str) -> list[re.Match[str]]:
     """Lists of outputs in the thinking: code with a property and no comparison, in a sentence of its own."""
     spans = list(_SPAN.finditer(text))
-    return [one for one in spans if _REFERENCE.search(one[0]) and not re.search(r"[=<>]|LIKE|NULL|\bIN\b|BETWEEN|[()]", one[0])]
+    return [
+        one
+        for one in spans
+        if _REFERENCE.search(one[0]) and not re.search(r"[=<>]|LIKE|NULL|\bIN\b|BETWEEN|[()]", one[0])
+    ]
 
 
-def other_column_in_the_thinking(thinking: str, answer: str, names: Names, rng: random.Random) -> tuple[str, str] | None:
+def other_column_in_the_thinking(
+    thinking: str, answer: str, names: Names, rng: random.Random
+) -> tuple[str, str] | None:
     """One property in a list of outputs becomes another of the same graph that the query does not read there."""
     spans = _columns(thinking)
     if not spans:
@@ -207,7 +219,9 @@ def _more(match: re.Match[str]) -> str:
     return f"{{{match[1]},{int(match[2]) + 1}}}" if match[2] else f"{{{int(match[1]) + 1}}}"
 
 
-def changed_hops_in_the_thinking(thinking: str, answer: str, names: Names, rng: random.Random) -> tuple[str, str] | None:
+def changed_hops_in_the_thinking(
+    thinking: str, answer: str, names: Names, rng: random.Random
+) -> tuple[str, str] | None:
     """One quantifier of the thinking allows a step more."""
     changed = _once(_BOUNDS, thinking, _more, rng)
     return None if changed is None else (changed, answer)
@@ -244,15 +258,34 @@ def contradiction(thinking: str, answer: str, names: Names, rng: random.Random) 
 def leaked(thinking: str, answer: str, names: Names, rng: random.Random) -> tuple[str, str] | None:
     """A sentence that gives away that the query was known."""
     sentences = (
-        "This agrees with the given answer.", "The reference query does the same.", "I was given the query, so I only explain it.",
-        "According to the answer, this is it.", "这与参考答案一致。", "给定的查询也是这样写的。", "标准答案就是这样。",
-    )  # fmt: skip
+        "This agrees with the given answer.",
+        "The reference query does the same.",
+        "I was given the query, so I only explain it.",
+        "According to the answer, this is it.",
+        "这与参考答案一致。",
+        "给定的查询也是这样写的。",
+        "标准答案就是这样。",
+    )
     return f"{thinking} {rng.choice(sentences)}", answer
 
 
 FAULTS: list[Fault] = [
-    reversed_in_the_thinking, reversed_in_the_query, wrong_label_in_the_thinking, wrong_label_in_the_query, unknown_label,
-    changed_literal_in_the_thinking, changed_literal_in_the_query, missing_filter_in_the_query, missing_filter_in_the_thinking,
-    other_operator_in_the_query, other_column_in_the_thinking, other_column_in_the_query, missing_output_in_the_thinking,
-    changed_hops_in_the_thinking, changed_hops_in_the_query, extra_hop_in_the_query, contradiction, leaked,
-]  # fmt: skip
+    reversed_in_the_thinking,
+    reversed_in_the_query,
+    wrong_label_in_the_thinking,
+    wrong_label_in_the_query,
+    unknown_label,
+    changed_literal_in_the_thinking,
+    changed_literal_in_the_query,
+    missing_filter_in_the_query,
+    missing_filter_in_the_thinking,
+    other_operator_in_the_query,
+    other_column_in_the_thinking,
+    other_column_in_the_query,
+    missing_output_in_the_thinking,
+    changed_hops_in_the_thinking,
+    changed_hops_in_the_query,
+    extra_hop_in_the_query,
+    contradiction,
+    leaked,
+]
