@@ -98,7 +98,12 @@ class Budget:
         """The limit that is used up, or None."""
         if self.minutes is not None and seconds >= self.minutes * 60:
             return _over("minutes", f"{self.minutes:g} minutes")
-        if self.usd is not None and usage.usd is None and _tokens(usage):
+        if self.tokens is not None and usage.usd is None and not _tokens(usage):
+            help = "the teacher does not report `usage`; limit `minutes` or `rows` instead"
+            return Stopped(
+                "`limits.tokens` cannot be kept: how long a reply is is not known", limit="tokens", help=help
+            )
+        if self.usd is not None and usage.usd is None:
             help = "give `teacher.price`, or limit `tokens` instead"
             return Stopped("`limits.usd` cannot be kept: what a reply costs is not known", limit="usd", help=help)
         spent = [name for name, limit, used in self._counted(usage) if used >= limit]

@@ -39,6 +39,7 @@ class Ledger(LedgerView):
         self._seen = DiskSet()
         self._recipe = b""
         self._writer = Writer(run_dir / "ledger.db", self._pending)
+        self._file = (run_dir / "ledger.db").stat()
         super().__init__(run_dir)
         self.salvaged: Salvaged | None = None
         """What `open(salvage=True)` saved; None when the ledger was sound."""
@@ -53,6 +54,7 @@ class Ledger(LedgerView):
         Raises LedgerError when it is damaged, newer than this version or in use, DiskFull when there is no room.
         """
         try:
+            _refuse_foreign(run_dir)
             moved = _move_aside(run_dir) if fresh else None
             run_dir.mkdir(parents=True, exist_ok=True)
             lock = lock_directory(run_dir)
@@ -102,6 +104,13 @@ class Ledger(LedgerView):
         """
         if self._writer.full:
             raise self._writer.disk_full()
+        if not _is_at(self.path, self._file):
+            raise LedgerError(
+                f"the run directory `{self.run_dir.name}` was moved or deleted while the run wrote to it",
+                where=str(self.run_dir),
+                state="if it was moved, every reply is in the ledger there",
+                help="move it back, then the same command again",
+            )
         self._writer.wait(Job((self._run(finished=1),), sync=True))
         self.finished = self.generation
 
@@ -214,6 +223,27 @@ def lock_directory(run_dir: Path) -> int:
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle
+
+
+def _is_at(path: Path, file: os.stat_result) -> bool:
+    """Whether that very file still has this name."""
+    try:
+        return os.path.samestat(path.stat(), file)
+    except OSError:
+        return False
+
+
+def _refuse_foreign(run_dir: Path) -> None:
+    """A directory with files of somebody else is no place for a run, which would replace its README.md and data/."""
+    if not run_dir.is_dir() or any(run_dir.glob("ledger*.db")):
+        return
+    theirs = sorted(path.name for path in run_dir.iterdir() if path.name[0] != "." and path.name != "log.txt")
+    if theirs:
+        raise LedgerError(
+            f"`{run_dir}` is not a run directory: it holds `{theirs[0]}` and no ledger",
+            where=str(run_dir),
+            help="name an empty or a new directory with --out, or give the recipe another `name`",
+        )
 
 
 def _move_aside(run_dir: Path) -> Path | None:

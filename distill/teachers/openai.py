@@ -10,7 +10,7 @@ import errno
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.request import getproxies, proxy_bypass
 
@@ -209,6 +209,7 @@ class OpenAITeacher:
                 raise read_failure(answer.status, answer.headers, body, who=self._who, worked=self._worked)
             body = self._without_key(answer.body, shortest=16)
             reply = read_completion(body, who=self._who, price=self.price, seconds=seconds)
+            reply = replace(reply, message=self._shown(reply.message), model=self._shown(reply.model))
         except AttemptFailed as failure:
             failure.where = self.url
             raise
@@ -221,6 +222,16 @@ class OpenAITeacher:
         Keys below `shortest` are placeholders such as `EMPTY`, which a reply may well contain as a word.
         """
         return body.replace(self._key.encode(), b"***") if len(self._key) >= shortest else body
+
+    def _shown(self, value: Any) -> Any:
+        """The same for decoded values: in JSON a key can be spelled in many ways."""
+        if len(self._key) < 16:
+            return value
+        if isinstance(value, str):
+            return value.replace(self._key, "***")
+        if isinstance(value, dict):
+            return {self._shown(name): self._shown(one) for name, one in value.items()}
+        return [self._shown(one) for one in value] if isinstance(value, list) else value
 
     def _socket_failure(self, error: Exception) -> AttemptFailed:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):

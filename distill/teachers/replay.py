@@ -27,7 +27,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from distill.errors import SetupError, UsageError
-from distill.records import Reply, Request
+from distill.records import Reply, Request, Usage
 from distill.teachers import AttemptFailed
 
 
@@ -69,9 +69,11 @@ class Line(BaseModel):
     def reply(self) -> Reply:
         """The reply as a server would have sent it."""
         if self.message is not None:
-            return Reply(self.message, self.finish, model="replay")
+            return Reply(self.message, self.finish, Usage(usd=0.0), "replay")
         parts = {"role": "assistant", "content": self.content, "reasoning": self.reasoning}
-        return Reply({name: part for name, part in parts.items() if part is not None}, self.finish, model="replay")
+        return Reply(
+            {name: part for name, part in parts.items() if part is not None}, self.finish, Usage(usd=0.0), "replay"
+        )
 
 
 class ReplayTeacher:

@@ -405,3 +405,20 @@ def test_a_commit_a_second_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert pragmas(1e6)["=FULL"] == 0
     assert pragmas(0.0) == {"=FULL": 3, "=NORMAL": 0}
+
+
+def test_a_directory_with_files_of_somebody_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    for fresh in (False, True):
+        with pytest.raises(LedgerError, match="not a run directory: it holds"):
+            Ledger.open(tmp_path, fresh=fresh)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
+def test_a_run_whose_directory_was_moved_says_so_at_its_end(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "run") as ledger:
+        ledger.begin({"name": "x"})
+        (tmp_path / "run").rename(tmp_path / "elsewhere")
+        with pytest.raises(LedgerError, match="moved or deleted") as caught:
+            ledger.finish()
+        assert caught.value.exit_code == 3

@@ -387,3 +387,12 @@ def test_probe_of_nothing_says_that_it_cannot_be_reached() -> None:
     with pytest.raises(TeacherError, match=r"cannot reach `loopback` at .* \(connection refused\)") as caught:
         probe(server)
     assert caught.value.exit_code == 3
+
+
+def test_a_key_that_a_server_repeats_in_any_spelling_reaches_no_reply() -> None:
+    key = "sk-planted/secret+1234567890abcdef"
+    answer = completion("fine", reasoning=f"They sent Bearer {key}.")
+    escaped = Answer(answer.body.replace(b"/", b"\\/").replace(b"sk-", b"\\u0073k-"), 200, answer.headers)
+    with Loopback(lambda call: escaped) as server:
+        reply = ask(server, api_key=key)
+    assert key not in str(reply) and "***" in reply.message["reasoning_content"]

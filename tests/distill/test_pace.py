@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.errors import DistillError, Stopped, TeacherError
-from distill.pace import FIRST_BUDGETED, GIVE_UP, RESTART_TRIES, TRIES, Limit, Pace
+from distill.pace import FIRST_BUDGETED, GIVE_UP, RESTART_TRIES, TRIES, Budget, Limit, Pace
 from distill.records import Reply, Usage
 from distill.teachers import AttemptFailed, Kind
 
@@ -386,7 +386,7 @@ def test_a_budget_in_money_without_a_price_is_refused_not_ignored() -> None:
 
 
 def test_replies_that_cost_nothing_need_no_price() -> None:
-    assert run_many(paced(usd=5), 10, Reply({}))[0] == 10
+    assert run_many(paced(usd=5), 10, Reply({}, usage=Usage(usd=0.0)))[0] == 10
 
 
 def test_minutes_end_the_waiting_too() -> None:
@@ -518,3 +518,9 @@ def test_replies_missing_from_a_script_never_stop_a_run() -> None:
     pace = paced()
     lose(pace, 50, lambda: fault("absent", retry=False))
     assert pace.stopped is None
+
+
+def test_a_budget_in_tokens_cannot_be_kept_where_nobody_counts_them() -> None:
+    said = Budget(tokens=10).reached(Usage(), seconds=0)
+    assert said is not None and said.limit == "tokens" and "cannot be kept" in str(said) and "usage" in said.help
+    assert Budget(tokens=10).reached(Usage(usd=0.0), seconds=0) is None  # a teacher that costs nothing
