@@ -7,6 +7,7 @@ fingerprints of what was written.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -30,7 +31,9 @@ Language = Literal["en", "zh"]
 MOST_ROWS = 50
 """Rows of an answer; a query that returns more says little that a person could check."""
 _TRIES = 80
-"""Draws of one difficulty before it counts as exhausted for a graph."""
+"""Draws for one query before it is given up."""
+_FAILURES = 2
+"""Queries given up in a row before a difficulty counts as exhausted for a graph."""
 _TRIES_OF_A_KIND = 8
 """Draws of one kind of query before another kind is tried, so that the rarer ones get their share."""
 _AT_ONCE = 4
@@ -107,17 +110,22 @@ class _Round:
     number: int = 0
     """Draws so far, those without a query among them."""
     given: int = 0
+    failed: dict[Difficulty, int] = field(default_factory=dict)
+    """How often in a row nothing new was found, by difficulty."""
     known: set[bytes] = field(default_factory=set)
     """Fingerprints of the canonical forms that were given."""
 
     def next(self) -> Record | None:
         """The next query of this script; None where all difficulties are exhausted."""
-        for _ in range(len(self.difficulties) * len(self.languages)):
+        while min(self.failed.get(one, 0) for one in self.difficulties) < _FAILURES:
             number = self.number
             self.number += 1
             language = self.languages[number % len(self.languages)]
             difficulty = self.difficulties[number // len(self.languages) % len(self.difficulties)]
+            if self.failed.get(difficulty, 0) >= _FAILURES:
+                continue
             found = self._draw(number, difficulty, language)
+            self.failed[difficulty] = 0 if found is not None else self.failed.get(difficulty, 0) + 1
             if found is not None:
                 self.given += 1
                 return Record(found, f"{self.path.name} (generated {self.given})")
@@ -155,7 +163,7 @@ class _Round:
 
         try:
             facts = read_facts(sql, database.catalog)
-            mark = hashlib.blake2b(facts.query.canonical().encode(), digest_size=8).digest()
+            mark = _fingerprint(facts.query.canonical())
             if mark in self.known:
                 return None
             rows = database.run_tree(facts.query).rows
@@ -165,6 +173,16 @@ class _Round:
             return None
         self.known.add(mark)
         return facts
+
+
+_COLUMN_NAME = re.compile(r' AS ("[^"]+"|\w+)')
+
+
+def _fingerprint(canonical: str) -> bytes:
+    """A mark of a canonical form that does not see what its columns are called."""
+    for number, name in enumerate(dict.fromkeys(_COLUMN_NAME.findall(canonical))):
+        canonical = re.sub(rf"(?<![\w.'\"]){re.escape(name)}(?!\w)", f"column{number}", canonical)
+    return hashlib.blake2b(canonical.encode(), digest_size=8).digest()
 
 
 def _fields(graph: str, question: str, facts: "Facts", category: str, difficulty: Difficulty) -> dict[str, Any]:
