@@ -474,27 +474,48 @@ class _Judged:
 
     def _missing_outputs(self) -> Iterator[str]:
         """Where outputs are given as `variable.property`, all of them have to be."""
-        from .trace_facts import PAIR, fold
-
-        compared = self._compared_spans()
+        formal, plain = self._formal_outputs()
         coded = " ; ".join(code for _, code in self.text.code)
-        formal, plain = set(), set()
-        for match in PAIR.finditer(self.text.text):
-            pair = (fold(match["var"]), fold(match["name"]))
-            formal.add(pair)
-            computed = re.match(r"\s*[*+/)-]", self.text.text[match.end() : match.end() + 4])
-            if not computed and not any(start <= match.start() < end for start, end in compared):
-                plain.add(pair)
+        packed = re.sub(r"\s", "", self.text.lower)
         for outputs in self.facts.outputs:
             if not outputs & plain and not re.search(r"\bAS \w", coded):
                 continue
             for variable, name in sorted(outputs & self.facts.plain - plain | outputs - formal):
                 yield f"the output `{variable}.{name}` is not named"
-            packed = re.sub(r"\s", "", self.text.lower)
             for alias, expression in self.facts.named:
                 constant = expression.startswith("'")
                 if expression not in packed and (constant or not _mention(self.facts.shown[alias]).search(coded)):
                     yield f"the output `{self.facts.shown[alias]}` is not named"
+        yield from self._missing_in_one_list()
+
+    def _formal_outputs(self) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+        """Every `variable.property` of the thinking, and those that stand in no comparison and no expression."""
+        from .trace_facts import PAIR
+
+        compared = self._compared_spans()
+        formal: set[tuple[str, str]] = set()
+        plain: set[tuple[str, str]] = set()
+        for match in PAIR.finditer(self.text.text):
+            pair = (_fold(match["var"]), _fold(match["name"]))
+            formal.add(pair)
+            computed = re.match(r"\s*[*+/)-]", self.text.text[match.end() : match.end() + 4])
+            if not computed and not any(start <= match.start() < end for start, end in compared):
+                plain.add(pair)
+        return formal, plain
+
+    def _missing_in_one_list(self) -> Iterator[str]:
+        """An output of several matches that is left out where the thinking lists the outputs of each of them."""
+        from .trace_facts import PAIR
+
+        known = set().union(*self.facts.outputs)
+        lists = [{(_fold(a), _fold(b)) for a, b in PAIR.findall(code)} & known for _, code in self.text.code]
+        lists = [one for one in lists if one & self.facts.plain]
+        if len(self.facts.outputs) < 2 or len(lists) < len(self.facts.outputs):
+            return
+        for variable, name in sorted(self.facts.plain):
+            wanted = sum((variable, name) in outputs for outputs in self.facts.outputs)
+            if sum((variable, name) in one for one in lists) < wanted:
+                yield f"the output `{variable}.{name}` is not named in each list"
 
 
 # ---------------------------------------------------------------- small things
