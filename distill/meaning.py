@@ -69,7 +69,7 @@ _MARKERS: tuple[tuple[str, str], ...] = (
     ("most", r"前(?=\s*[\d一二两三四五六七八九十]+\s*[名个位条笔])"),
     ("least", r"\b(?:least|lowest|smallest|fewest|minimum|shortest|earliest|oldest)\b|最[小低少短早旧]"),
     ("not", r"\b(?:not|no|never|without|none|neither|nobody|nor|cannot|except|excluding)\b|n't\b"),
-    ("not", r"没有?|不(?!同|过|仅|但|管|论|重复|妨)|从未|未(?!来)|无(?!论)|除了?|非(?!常)"),
+    ("not", r"没有?|不(?!同|过|仅|但|管|论|重复|妨)|从未|未(?!来)|无(?!论)|除(?=了|非)|非(?!常)"),
 )
 _COMPILED = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _MARKERS)
 

@@ -199,3 +199,27 @@ def test_a_row_that_is_no_mapping_is_a_bad_record(tmp_path: Path) -> None:
     )
     found: list[Item] = list(read(recipe))
     assert isinstance(found[0].row, Row) and isinstance(found[1].row, BadRecord)
+
+
+def test_a_csv_that_ends_inside_a_quote_is_an_error_not_one_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text('question,answer\na,1\n"oops,2\n' + "b,3\n" * 1000)
+    with pytest.raises(SourceError, match="ends inside a quoted cell") as caught:
+        rows_of(path)
+    assert caught.value.where == "q.csv:3"
+
+
+def test_a_file_that_is_named_like_a_pattern_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "q[1].jsonl"
+    path.write_text('{"question": "a"}\n')
+    assert len(rows_of(path)) == 1
+
+
+def test_json_without_end_is_a_bad_record(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    (tmp_path / "b.json").write_text(
+        '[{"question": "\\ud800"}, {"question": "x", "n": 123456789012345678901234567890}]'
+    )
+    assert all(isinstance(row, BadRecord) for name in ("a.json",) for row in rows_of(tmp_path / name))
+    half, huge = rows_of(tmp_path / "b.json")
+    assert isinstance(half, BadRecord) and isinstance(huge, Row | BadRecord)
