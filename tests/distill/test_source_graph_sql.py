@@ -17,7 +17,7 @@ from distill.recipe import load_recipe
 from distill.rephrase import literals
 from distill.sources import BadRecord, Record
 from distill.sources.graph_sql import graph_sql
-from distill.sources.graph_sql.pattern import Sampler
+from distill.sources.graph_sql.pattern import Pattern, Sampler
 from distill.sources.graph_sql.schemas import write_schemas
 from distill.sources.graph_sql.shapes import KINDS
 from distill.sources.graph_sql.source import MOST_ROWS, open_script
@@ -170,15 +170,19 @@ def test_a_row_names_its_script_and_its_number() -> None:
 # ---------------------------------------------------------------- the witness
 
 
+def walked(sampler: Sampler, kind: int) -> Pattern | None:
+    if kind in (0, 1):
+        return sampler.single() if kind == 0 else sampler.loop()
+    return sampler.repeated() if kind == 2 else sampler.path(2) if kind == 3 else sampler.fork(1)
+
+
 @pytest.mark.parametrize("script", ["bank.sql", "papers.sql", "transit.sql"])
 def test_a_pattern_finds_the_walk_it_was_made_from(script: str) -> None:
     opened = open_script(SAMPLES / script)
     tried = 0
     for number in range(40):
         sampler = Sampler(opened.graphs[0], Random(f"{script}:{number}"))
-        pattern = [sampler.single, sampler.loop, sampler.repeated, lambda: sampler.path(2), lambda: sampler.fork(1)][  # noqa: B023
-            number % 5
-        ]()
+        pattern = walked(sampler, number % 5)
         if pattern is None:
             continue
         tried += 1
@@ -257,13 +261,12 @@ def test_a_script_without_a_graph_is_refused(script: str, message: str, tmp_path
 def test_schemas_are_the_same_for_a_seed_and_grow_without_changing(tmp_path: Path) -> None:
     few = write_schemas(tmp_path / "a", 3, seed=0)
     before = {path.name: path.read_bytes() for path in few}
-    many = write_schemas(tmp_path / "a", 5, seed=0)
+    many = write_schemas(tmp_path / "a", SCHEMAS, seed=0)
     assert many[:3] == few and {path.name: path.read_bytes() for path in few} == before
-    again = write_schemas(tmp_path / "b", 5, seed=0)
+    again = write_schemas(tmp_path / "b", SCHEMAS, seed=0)
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in many]
-    assert yaml.safe_load((tmp_path / "a" / "lexicon.yaml").read_text("utf-8")) == yaml.safe_load(
-        (tmp_path / "b" / "lexicon.yaml").read_text("utf-8")
-    )
+    grown, at_once = (yaml.safe_load((tmp_path / name / "lexicon.yaml").read_text("utf-8")) for name in "ab")
+    assert grown == at_once and set(grown) == {path.stem for path in many}
     assert not {path.name for path in write_schemas(tmp_path / "c", 5, seed=1)} & {path.name for path in many}
 
 

@@ -72,7 +72,7 @@ class Columns:
         elements = pattern.elements() if among is None else among
         refs = [ref for element in elements if element.bounds is None for ref in pattern.properties(element)]
         taken = {(ref.element, ref.prop.name) for ref in without}
-        open_refs = [ref for ref in refs if (ref.element, ref.prop.name) not in taken and not _pinned(ref)]
+        open_refs = [ref for ref in refs if (ref.element, ref.prop.name) not in taken and not pinned(ref, pattern)]
         open_refs = open_refs or [ref for ref in refs if (ref.element, ref.prop.name) not in taken]
         for _ in range(min(count, len(open_refs))):
             shown = {text.partition(".")[0] for text in self.texts}
@@ -101,7 +101,12 @@ class Columns:
     def computed(self, sampler: Sampler, pattern: Pattern) -> bool:
         """COALESCE, CASE or arithmetic over a property; False where there is none for it."""
         single = [one for one in pattern.elements() if len(one.stated) == 1]
-        refs = [ref for element in single for ref in pattern.properties(element) if not (ref.prop.key or _pinned(ref))]
+        refs = [
+            ref
+            for element in single
+            for ref in pattern.properties(element)
+            if not (ref.prop.key or pinned(ref, pattern))
+        ]
         self.rng.shuffle(refs)
         for ref in refs:
             text = self._computed(ref)
@@ -139,10 +144,10 @@ def outputs(sampler: Sampler, pattern: Pattern, count: int, *, among: Sequence[E
     return columns
 
 
-def _pinned(ref: Ref) -> bool:
-    """Whether a condition says what the property is, which makes it dull to show."""
+def pinned(ref: Ref, pattern: Pattern) -> bool:
+    """Whether a condition says what the property is, which makes it dull to show or to measure."""
     text = f"{ref.element.variable}.{ref.prop.spelled} "
-    return any(one.startswith((f"{text}=", f"{text}IS NULL")) for one in ref.element.conditions)
+    return any(one.startswith((f"{text}=", f"{text}IS NULL")) for one in ref.element.conditions + pattern.where)
 
 
 def _weight(ref: Ref, shown: set[str]) -> float:

@@ -46,6 +46,8 @@ def _equal(prop: Property, value: Any, rng: Random) -> str:
 
 def _among(prop: Property, value: Any, rng: Random) -> str:
     others = [other for other in prop.values if other != value]
+    if len(others) < 3:
+        return _equal(prop, value, rng)
     chosen = sorted([value, *rng.sample(others, min(len(others), rng.choice((1, 1, 2))))])
     return f"{{}} IN ({', '.join(map(literal, chosen))})"
 

@@ -41,7 +41,7 @@ def write_schemas(directory: Path, count: int, *, seed: int) -> list[Path]:
         if not path.exists():
             path.write_text(script, encoding="utf-8")
         if maker.name not in known:
-            missing[maker.name] = words
+            missing[maker.name] = _copied(words)
     if missing:
         added = yaml.safe_dump(missing, allow_unicode=True, sort_keys=False, width=1000)
         lexicon.write_text((text or _HEAD).rstrip("\n") + "\n\n" + added, encoding="utf-8")
@@ -275,16 +275,16 @@ class _Maker:
             if any(table.shared == label for table in tables):
                 nouns[plain(label)] = {"en": list(entry["en"]), "zh": entry["zh"], "measure": entry["measure"]}
         return {
-            "graph": dict(self.domain["graph"]),
+            "graph": self.domain["graph"],
             "names": {plain(one.name): one.says_which for table in tables for one in table.shown if one.says_which},
-            "vertices": {name: dict(words) for name, words in nouns.items()},
-            "edges": {plain(edge.label): _copied(edge.words) for edge in edges},
-            "properties": {plain(column.name): dict(column.words) for column in columns},
+            "vertices": nouns,
+            "edges": {plain(edge.label): edge.words for edge in edges},
+            "properties": {plain(column.name): column.words for column in columns},
         }
 
 
 def _copied(value: Any) -> Any:
-    """A deep copy, since YAML would write shared parts as references."""
+    """A deep copy without shared parts, which YAML would write as references that a longer file repeats."""
     if isinstance(value, Mapping):
         return {key: _copied(one) for key, one in value.items()}
     return [_copied(one) for one in value] if isinstance(value, list) else value

@@ -11,7 +11,7 @@ from random import Random
 from typing import Literal
 
 from distill.sources.graph_sql import conditions
-from distill.sources.graph_sql.columns import Columns, anchor, outputs
+from distill.sources.graph_sql.columns import Columns, anchor, outputs, pinned
 from distill.sources.graph_sql.pattern import Element, Pattern, Ref, Sampler
 from distill.sources.graph_sql.spelling import identifier, literal
 
@@ -200,7 +200,7 @@ def _top(sampler: Sampler) -> str | None:
 def _numbers(pattern: Pattern) -> list[Ref]:
     elements = [*pattern.vertices, *pattern.single_edges]
     refs = [ref for element in elements if len(element.stated) == 1 for ref in pattern.properties(element)]
-    return [ref for ref in refs if ref.prop.kind == "number" and not ref.prop.key]
+    return [ref for ref in refs if ref.prop.kind == "number" and not (ref.prop.key or pinned(ref, pattern))]
 
 
 # ---------------------------------------------------------------- repetition

@@ -22,7 +22,7 @@ from distill.sources.files import expand
 
 if TYPE_CHECKING:
     from distill.sources.graph_sql.data import Data
-    from distill.teachers.symbolic.facts import Facts
+    from distill.teachers.symbolic.facts import Block, Facts
     from verify.graph_sql.database import Database
 
 Difficulty = Literal["easy", "medium", "hard"]
@@ -169,10 +169,17 @@ class _Round:
             rows = database.run_tree(facts.query).rows
         except GraphSqlError:
             return None
-        if not 1 <= len(rows) <= MOST_ROWS or all(cell in (None, 0) for row in rows for cell in row):
+        if not 1 <= len(rows) <= MOST_ROWS or _says_nothing(rows, facts.block):
             return None
         self.known.add(mark)
         return facts
+
+
+def _says_nothing(rows: "list[tuple[Any, ...]]", block: "Block") -> bool:
+    """Whether a result holds nothing but NULL and 0, or a single row where rows are grouped or put in order."""
+    if all(cell in (None, 0) for row in rows for cell in row):
+        return True
+    return len(rows) == 1 and bool(block.group or (block.order and not block.fetch))
 
 
 _COLUMN_NAME = re.compile(r' AS ("[^"]+"|\w+)')
