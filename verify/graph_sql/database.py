@@ -172,11 +172,13 @@ class Database:
         from .generate import generate, pools_of
 
         pools: dict[str, set[Any]] = {}
+        bounds: list[Bound] = []
         for sql in for_queries:
             prepared = self._prepare(sql)
+            bounds += prepared.bounds
             for name, values in pools_of(prepared.query, prepared.bounds).items():
                 pools.setdefault(name, set()).update(values)
-        return self.with_rows(generate(self.catalog, self.rows(), pools, seed=seed))
+        return self.with_rows(generate(self.catalog, self.rows(), pools, seed=seed, bounds=bounds))
 
     def rows(self) -> Rows:
         """The rows of every base table."""

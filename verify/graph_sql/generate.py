@@ -18,6 +18,7 @@ from sqlglot import exp
 from .bind import Bound
 from .bind_expressions import conditions, identifier_name
 from .catalog import Catalog, ElementTable, End, Table
+from .plant import plant
 from .tree import Expr, Query
 
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -27,12 +28,20 @@ MOST_VERTICES = 14
 """Most rows of a vertex table that are taken over."""
 
 
-def generate(catalog: Catalog, original: Rows, pools: Mapping[str, set[Any]], *, seed: int) -> Rows:
+def generate(
+    catalog: Catalog, original: Rows, pools: Mapping[str, set[Any]], *, seed: int, bounds: Sequence[Bound] = ()
+) -> Rows:
     """New rows for every base table of a catalog; the same arguments give the same rows.
 
-    `original` are the script's rows; `pools` has interesting values by folded column name, see `pools_of`.
+    `original` are the script's rows; `pools` has interesting values by folded column name, see `pools_of`; `bounds` are
+    the patterns whose matches are planted.
     """
-    return _Generator(catalog, original, pools, random.Random(seed), sparse=seed % 2 == 1).rows()
+    generator = _Generator(catalog, original, pools, random.Random(seed), sparse=seed % 2 == 1)
+    rows = generator.rows()
+    plant(catalog, rows, bounds, rng=generator.rng, convert=generator.fitting)
+    for made in rows.values():
+        generator.rng.shuffle(made)  # rows of a table have no order that an ORDER BY could be left out for
+    return rows
 
 
 def pools_of(query: Query, bounds: Sequence[Bound]) -> dict[str, set[Any]]:
@@ -146,6 +155,11 @@ class _Generator:
     def _own(self, table: Table, name: str) -> list[Any]:
         at = list(table.columns).index(name)
         return [row[at] for row in self.original.get(table.name, []) if row[at] is not None]
+
+    def fitting(self, table: Table, name: str, value: Any) -> Any:
+        """A value in the type of a column, None where it does not fit; a value of the column's own stays."""
+        own = self._own(table, name)
+        return value if own and type(value) is type(own[0]) else _like(own)(value)
 
     def _extra(self, table: Table, name: str) -> list[Any]:
         convert = _like(self._own(table, name))
