@@ -5,6 +5,7 @@ Design reason: what is derived is written in one place, from the ledger and the 
 gives the same bytes and every file can be made again at any time.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def write_artifacts(
     counts = export.write_dataset(run_dir, rows, malformed=bad, on_row=collector.add)
     export.write_text(run_dir / "recipe.yaml", yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False))
     export.write_text(run_dir / BASE, f"{recipe.base.resolve()}\n")
-    command = f"distill run {recipe.path.name if recipe.path else 'recipe.yaml'}"
+    name = os.fsencode(recipe.path.name).decode(errors="replace") if recipe.path else "recipe.yaml"
+    command = f"distill run {name}"
     export.write_card(run_dir, counts, recipe=resolved, teacher=str(facts.get("teacher", "")), command=command)
     done = result(counts)
     told = {"command": command, "distill": __version__, "recipe digest": recipe.digest, **facts}
@@ -88,7 +90,7 @@ def recipe_of(run_dir: Path) -> Recipe:
             f"no finished run in `{run_dir.name}`", where=str(run_dir), help="`distill list runs` shows those there are"
         )
     base = run_dir / BASE
-    start = Path(base.read_text(encoding="utf-8").strip()) if base.is_file() else run_dir
+    start = Path(base.read_text(encoding="utf-8", errors="surrogateescape").strip()) if base.is_file() else run_dir
     return load_recipe(yaml.safe_load(path.read_text(encoding="utf-8")), base=start, need_env=False)
 
 

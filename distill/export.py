@@ -280,7 +280,7 @@ def write_text(path: Path, text: str) -> None:
     new = path.with_name(f".{path.name}.new")
     with _writing(path.parent, state=lambda: f"the dataset is written, `{path.name}` is not"):
         try:
-            with new.open("w", encoding="utf-8", newline="\n") as file:
+            with new.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

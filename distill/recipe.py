@@ -311,7 +311,8 @@ def load_recipe(
     named = secret.take_out(document.data)
     written = document.data
     filled, used, unset = _fill(document, {**(os.environ if env is None else env), **named})
-    problems = [*document.problems, *_validate(document, filled, unset), *_plugin_problems(document, filled)]
+    problems = [*document.problems, *_too_large(document, filled)]
+    problems = problems or [*_validate(document, filled, unset), *_plugin_problems(document, filled)]
     if problems:
         in_order = sorted(problems, key=lambda one: (not one.line, one.line, one.column))
         raise RecipeError([_redacted(one, used, named) for one in in_order])
@@ -343,6 +344,16 @@ def _copied(data: Any) -> Any:
     if isinstance(data, Mapping):
         return {str(key): _copied(value) for key, value in data.items()}
     return [_copied(one) for one in data] if isinstance(data, list | tuple) else data
+
+
+def _too_large(document: Document, data: Any, place: Place = ()) -> Iterator[Problem]:
+    """Whole numbers that JSON readers and databases cannot hold; said before anything is asked."""
+    if isinstance(data, dict | list):
+        pairs = data.items() if isinstance(data, dict) else enumerate(data)
+        for key, value in pairs:
+            yield from _too_large(document, value, (*place, key))
+    elif isinstance(data, int) and not -(2**63) <= data < 2**63:
+        yield document.problem(place, f"`{'.'.join(map(str, place))}` is too large a number", help="it must fit into 64 bits")
 
 
 def _validate(document: Document, data: dict[str, Any], unset: Collection[Place]) -> list[Problem]:

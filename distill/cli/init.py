@@ -43,6 +43,10 @@ TEACHER_API_KEY=
 """
 
 
+_EXPLAIN = ("lexicon.yaml", "README.md", "LICENSE")
+"""What belongs to a family of inputs: the words the symbolic teacher uses for them, their origin, their licence."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Input:
     """A value of the recipe that names files, and where they go."""
@@ -127,19 +131,18 @@ def _inputs(document: "Document", base: Path) -> Iterator[_Input]:
 
 
 def _files(text: str, base: Path) -> list[Path]:
-    """The files that a value names: itself, or with `{name}` every file it may mean, with all that lies beside those.
+    """The files that a value names: itself, or with `{name}` every file it may mean and what explains those.
 
-    Files beside an input in another directory come along (a sample's word list, its licence): they belong together.
+    Nothing else comes along, and nothing hidden: the directory may be anybody's home.
     """
     pattern = re.sub(r"\{\w+\}", "*", text)
     if not pattern or Path(pattern).is_absolute():
         return []
     folder, name = (base / pattern).parent, Path(pattern).name
     found = sorted(folder.glob(name)) if "*" in name else [folder / name]
-    files = [path for path in found if path.is_file()]
-    if files and pattern.startswith(".."):
-        return sorted(path for path in folder.iterdir() if path.is_file())
-    return files
+    files = [path for path in found if path.is_file() and not path.name.startswith(".")]
+    beside = [folder / name for name in _EXPLAIN if (folder / name).is_file()] if files and "*" in name else []
+    return files + beside
 
 
 def _inside(text: str) -> str:

@@ -5,6 +5,7 @@ Design reason: `distill --help` must feel instant, so the group knows its comman
 engine inside its function.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -119,6 +120,9 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point: runs one command and ends the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that has no Chinese still gets the rest
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run_command(arguments))
 
 

@@ -6,6 +6,7 @@ listener to tell, and knows no terminal.
 """
 
 import asyncio
+import contextlib
 import re
 import signal
 import sys
@@ -18,7 +19,7 @@ import click
 
 from distill.cli.command import Command
 from distill.cli.errors import render_stopped, render_warning
-from distill.cli.session import Session, load, name_of, runs_root, session
+from distill.cli.session import Session, load, name_of, runs_root, session, to_stderr
 from distill.errors import DistillError, Stopped, UsageError
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ def _execute(current: Session, recipe: "Recipe", asked: _Asked) -> int:
     stop = asyncio.Event()
     call = engine.run(recipe, run_dir=asked.out, fresh=asked.fresh, salvage=asked.salvage, listener=display, stop=stop)
     try:
-        result = asyncio.run(_watched(call, display, stop))
+        with contextlib.redirect_stdout(sys.stderr):  # what a plug-in prints is no result of ours
+            result = asyncio.run(_watched(call, display, stop))
     except asyncio.CancelledError:
         current.note(f"abandoned; what had arrived is saved.   resume:  {current.same_command}")
         abandoned = Stopped(
@@ -182,8 +184,12 @@ def _display(current: Session, mode: "Mode") -> "Display":
         return current.redact(render_warning(event, color=current.color))
 
     quiet: Mode = "none" if current.verbosity < 0 and mode == "auto" else mode
-    write: Callable[[str], None] = lambda line: click.echo(current.redact(line), err=True)  # noqa: E731
-    return display.make(quiet, write=write, warning=warning, terminal=sys.stderr.isatty())
+
+    def write(line: str) -> None:
+        to_stderr(current.redact(line))
+
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    return display.make(quiet, write=write, warning=warning, terminal=terminal)
 
 
 async def _watched(call: "Coroutine[Any, Any, Result]", display: "Display", stop: asyncio.Event) -> "Result":

@@ -55,12 +55,12 @@ class Session:
     def note(self, text: str) -> None:
         """A message for people: stderr, silent with `-q`."""
         if self.notes and self.verbosity >= 0:
-            click.echo(text, err=True)
+            to_stderr(text)
 
     def detail(self, text: str) -> None:
         """A message that only `-v` shows."""
         if self.verbosity > 0:
-            click.echo(text, err=True)
+            to_stderr(text)
 
     def answer(self, text: str) -> None:
         """The command's result for people: stdout, unless `--json` prints an object there."""
@@ -91,6 +91,14 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {key: _each_text(one, change) for key, one in value.items()}
     return [_each_text(one, change) for one in value] if isinstance(value, list) else value
+
+
+def to_stderr(text: str) -> None:
+    """Say something to people, if anybody is there: a run that is paid for does not stop because nobody listens."""
+    try:
+        click.echo(text, err=True)
+    except (OSError, ValueError):
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - it stays open as the stream it replaces did
 
 
 session = click.make_pass_decorator(Session, ensure=True)

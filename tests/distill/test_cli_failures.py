@@ -1,8 +1,11 @@
 """What the command line does when things break: why a run stopped, damaged files, no permission, no room."""
 
 import json
+import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +239,38 @@ def test_check_measures_the_disk_that_runs_go_to(
     monkeypatch.setattr(shutil, "disk_usage", measured)
     assert distill("check").code == 0
     assert asked == [elsewhere]
+
+
+def test_a_number_that_nothing_can_store_is_refused_before_anything_is_asked(distill: Distill, tmp_path: Path) -> None:
+    said = distill("run", sums(tmp_path), "--set", f"limits.tokens={10**26}")
+    assert said.code == 2 and "`limits.tokens` is too large a number" in said.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_a_plug_in_prints_is_no_result(distill: Distill, tmp_path: Path) -> None:
+    recipe = sums(tmp_path)
+    code = (tmp_path / "adder.py").read_text(encoding="utf-8")
+    loud = code.replace(
+        "        question = request.row.question\n", "        print('JUNK')\n        question = request.row.question\n"
+    )
+    (tmp_path / "adder.py").write_text(loud)
+    said = distill("run", recipe, "--json")
+    assert said.code == 0 and said.json["kept"] == 6 and "JUNK" in said.err
+
+
+@pytest.mark.parametrize("ending", ["2>&-", "2>/dev/full"])
+def test_a_run_goes_on_when_nobody_listens(tmp_path: Path, ending: str) -> None:
+    recipe = sums(tmp_path)
+    command = f"{sys.executable} -m distill run {recipe} --yes {ending} >/dev/null"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "DISTILL_RUNS": "runs"}
+    assert subprocess.run(command, shell=True, cwd=tmp_path, env=environment, check=False).returncode == 0
+    assert len(runs.data(tmp_path / "runs" / "sums")) == 6
+
+
+def test_a_terminal_without_chinese_shows_the_rest(tmp_path: Path) -> None:
+    recipe = sums(tmp_path)
+    (tmp_path / "sums.jsonl").write_text('{"question": "1+2?", "answer": "3", "note": "加法"}\n', encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "distill", "preview", recipe, "-n", "1", "--full"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0 and b"1+2?" in done.stdout

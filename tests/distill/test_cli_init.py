@@ -113,3 +113,16 @@ def test_keys_never_come_along() -> None:
     assert run_command(["init", "mine", "--from", "graph_sql_openai"]) == 0
     assert not [path for path in Path("mine").rglob("*") if path.is_file() and b"sk-planted" in path.read_bytes()]
     assert "${TEACHER_API_KEY}" in Path("mine/recipe.yaml").read_text(encoding="utf-8")
+
+
+def test_only_named_inputs_come_along_and_nothing_hidden(tmp_path: Path) -> None:
+    (tmp_path / "proj").mkdir()
+    for name in (".env", ".netrc", "diary.txt", "a.sql", "lexicon.yaml"):
+        (tmp_path / name).write_text("secret")
+    (tmp_path / "q.jsonl").write_text('{"question": "1+1?"}\n')
+    recipe = {"name": "p", "source": {"use": "files", "path": "../q.jsonl"}, "teacher": {"use": "openai", "model": "m"}}
+    recipe["verify"] = [{"use": "graph_sql", "database": "../{graph}.sql"}]
+    (tmp_path / "proj" / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False))
+    assert run_command(["init", "out", "--from", "proj/recipe.yaml"]) == 0
+    made = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert made == {"recipe.yaml", "checks.py", ".env.example", "q.jsonl", "a.sql", "lexicon.yaml"}
