@@ -66,7 +66,7 @@ NEXT_REJECTS = re.compile(
     r"\s*(?:wait|hmm|no[,.:!—-]|not quite|that (?:is|was|would|'s) (?:not|wrong|the wrong|backwards?"
     r"|revers\w+|swap\w*)|that's (?:wrong|not)"
     r"|that would|actually|but (?:no|that|this|then|wait)|oops|scratch that|on second thought"
-    r"|不对|不行|等等|等一下|那样|这样不|这样就错|但(?:这样|那样|是这样|这会|那会)|可(?:这样|那样|是那样)"
+    r"|不对|不行|不能|不会|不是|等等|等一下|那样|这样不|这样就错|但(?:这样|那样|是这样|这会|那会)|可(?:这样|那样|是那样)"
     r"|错了|不，|哦不|再一想)",
     _I,
 )

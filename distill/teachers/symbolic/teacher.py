@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from distill.records import Reply, Request, Row, Usage
 from distill.teachers import AttemptFailed
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distill.teachers.symbolic.voice import Voice
     from verify.graph_sql.catalog import Catalog
 
-VERSION = 1
+VERSION = 2
 """Part of the identity: raised whenever the texts change."""
 
 _MOST_ROWS = 512
@@ -39,23 +39,24 @@ class SymbolicTeacher:
     """A deterministic, free writer of questions and of thinking, from a query's syntax tree and its graph's schema.
 
     `database` is the script with the graph, as a path template filled from the row's meta; a `lexicon.yaml` beside it
-    says what the names mean in words. It is labelled as what it is in the provenance of every row.
+    says what the names mean in words. `length` says how much the thinking adds to what the query needs. It is labelled
+    as what it is in the provenance of every row.
     """
 
-    def __init__(self, *, database: Path, seed: int = 0) -> None:
-        self._template, self._seed = str(database), seed
+    def __init__(self, *, database: Path, seed: int = 0, length: Literal["short", "normal", "long"] = "normal") -> None:
+        self._template, self._seed, self._length = str(database), seed, length
         self.base: Path | None = None
         """What `database` is relative to: the recipe's directory, set by whoever builds the teacher."""
         self._wordings: OrderedDict[tuple[str, str], list[str]] = OrderedDict()
 
     @property
     def identity(self) -> str:
-        """`symbolic/<version>` with a digest of everything else that decides the texts: the lexicon and the seed."""
+        """`symbolic/<version>` with a digest of what else decides the texts: lexicon, seed and length."""
         folder = ((self.base or Path()) / self._template).parent
         lexicon = folder / "lexicon.yaml"
         known = "{" not in str(folder) and lexicon.is_file()
         words = _digest(str(lexicon), lexicon.stat().st_mtime_ns) if known else ""
-        digest = hashlib.blake2b(f"{words}:{self._seed}".encode(), digest_size=4).hexdigest()
+        digest = hashlib.blake2b(f"{words}:{self._seed}:{self._length}".encode(), digest_size=4).hexdigest()
         return f"symbolic/{VERSION}+{digest}"
 
     def reads(self, request: Request) -> list[str | None]:
@@ -143,7 +144,7 @@ class SymbolicTeacher:
         from distill.teachers.symbolic.thinking import Thinking
 
         voice = self._voice(facts, row, _language(row), f"explain:{sample}")
-        return Thinking(facts, voice).write(), f"```sql\n{statement(facts.query)}\n```"
+        return Thinking(facts, voice, length=self._length).write(), f"```sql\n{statement(facts.query)}\n```"
 
 
 def _supported(said: str) -> Language:

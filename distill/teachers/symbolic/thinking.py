@@ -8,6 +8,7 @@ the length follows the query's difficulty and two traces of one question share l
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from sqlglot import exp
 
@@ -32,6 +33,12 @@ from distill.teachers.symbolic.voice import Voice
 from distill.teachers.symbolic.wording import fill, table
 from verify.graph_sql.tree import Expr
 
+Length: TypeAlias = Literal["short", "normal", "long"]
+"""How much is said beside what the query needs; what it needs is said in every length."""
+
+_LEANING: dict[Length, float] = {"short": 0.0, "normal": 1.0, "long": 2.5}
+"""What the chance of every remark that could be left out is multiplied by."""
+
 
 @dataclass(slots=True)
 class _Deck:
@@ -42,10 +49,10 @@ class _Deck:
 
 
 class Thinking:
-    """One trace of thought with one voice."""
+    """One trace of thought with one voice, of one length."""
 
-    def __init__(self, facts: Facts, voice: Voice) -> None:
-        self.facts, self.voice, self.rng = facts, voice, voice.rng
+    def __init__(self, facts: Facts, voice: Voice, *, length: Length = "normal") -> None:
+        self.facts, self.voice, self.rng, self.length = facts, voice, voice.rng, length
         self.decks = {key: _Deck(choices) for key, choices in table(f"thinking.{voice.language}").items()}
 
     def write(self) -> str:
@@ -65,7 +72,11 @@ class Thinking:
         return fill(deck.left.pop(), slots, rng=self.rng)
 
     def _maybe(self, chance: float, key: str, **slots: str) -> list[str]:
-        return [self._say(key, **slots)] if self.rng.random() < chance else []
+        return [self._say(key, **slots)] if self._likely(chance) else []
+
+    def _likely(self, chance: float) -> bool:
+        """A throw of the dice for a remark that could be left out."""
+        return self.rng.random() < chance * _LEANING[self.length]
 
     def _join(self, sentences: Sequence[str]) -> str:
         return ("" if self.voice.language == "zh" else " ").join(sentences)
@@ -146,7 +157,7 @@ class Thinking:
 
     def _with_properties(self, key: str, group: Sequence[Element], used: dict[Element, list[str]]) -> str:
         names = [name for element in group for name in used.get(element, [])]
-        if not names or self.rng.random() < 0.25:
+        if not names or not self._likely(0.75):
             return ""
         return self._say(key, p=self._listed(names))
 
@@ -414,9 +425,9 @@ class Thinking:
         variables = [one.variable for one in self.facts.matches[0].vertices if one.variable]
         if variables:
             sentences += self._maybe(0.12, "doubt.variable_outside", v=self._code(variables[0]))
-        if self.rng.random() < 0.75:
-            sentences.append(self._say("check", a=self._checked()))
-        return [*sentences, self._say("close")]
+        checks = [self._checked() for chance in (0.75, 0.2) if self._likely(chance)]
+        sentences += [self._say("check", a=one) for one in dict.fromkeys(checks)]
+        return [*sentences, *([] if self.length == "short" else [self._say("close")])]
 
     def _checked(self) -> str:
         match, block = self.facts.matches[0], self.facts.block

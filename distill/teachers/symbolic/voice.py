@@ -244,9 +244,15 @@ class Voice(Expressions):
             return self.say(f"block.{key}" if f"block.{key}" in self.phrases else "block.union_all", a=first, b=second)
         self._name_sources(block)
         extent = self.listing([self.extent(source) for source in block.sources])
-        outputs = self.grouped_outputs(block) if block.group else self.outputs([item for _, item in block.items], block)
+        outputs = self.outputs(self._beside_the_key(block), block)
         text = self._of(block, outputs, extent)
         return text + self._limits(block)
+
+    def _beside_the_key(self, block: Block) -> list[Expr]:
+        """The outputs of a block without the keys of its groups, which are said anyway."""
+        items = [item for _, item in block.items]
+        keys = {one.sql() for one in block.group}
+        return [item for item in items if item.sql() not in keys] or items
 
     def _of(self, block: Block, outputs: str, extent: str) -> str:
         if block.group:

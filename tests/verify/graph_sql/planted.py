@@ -206,7 +206,9 @@ def missing_output_in_the_thinking(
     thinking: str, answer: str, names: Names, rng: random.Random
 ) -> tuple[str, str] | None:
     """A list of outputs in the thinking loses an entry."""
-    spans = [one for one in _columns(thinking) if ", " in one[0]]
+    lists = re.findall(r"COLUMNS \(([^\n]*)\)", answer)
+    inside = {pair for text in lists for pair in _REFERENCE.findall(text)}
+    spans = [one for one in _columns(thinking) if ", " in one[0] and set(_REFERENCE.findall(one[0])) <= inside]
     if not spans or ".*" in answer:
         return None
     span = rng.choice(spans)
