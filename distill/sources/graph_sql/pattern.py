@@ -273,13 +273,16 @@ class Sampler:
     # ------------------------------------------------ more about a pattern
 
     def alternatives(self, pattern: Pattern) -> bool:
-        """Add a second label to one element; False where no other label fits there."""
-        choices = [(element, label) for element in pattern.elements() for label in self._other_labels(element, pattern)]
+        """Add a second label to one element, or to an edge and the vertex it leads to; False where none fits."""
+        choices = [
+            [(element, label)] for element in pattern.elements() for label in self._other_labels(element, pattern)
+        ]
+        choices += self._other_branches(pattern)
         if not choices:
             return False
-        element, label = self.rng.choice(choices)
-        element.stated = [element.label, label]
-        self.rng.shuffle(element.stated)
+        for element, label in self.rng.choice(choices):
+            element.stated = [element.label, label]
+            self.rng.shuffle(element.stated)
         return True
 
     def _other_labels(self, element: Element, pattern: Pattern) -> Iterator[str]:
@@ -288,24 +291,44 @@ class Sampler:
         for table in self.data.graph.elements(own.kind).values():
             if table is own or element.label in table.labels:
                 continue
-            if own.kind == "edge":
-                fits = (_ends(own)[0] == _ends(table)[0]) or (_ends(own)[1] == _ends(table)[1])
-            else:
-                fits = table.name in self._possible(element, pattern)
-            if fits:
+            if table.name in self._possible(element, pattern):
                 yield from table.labels
 
-    def _possible(self, vertex: Element, pattern: Pattern) -> set[str]:
-        """The vertex tables that the edges beside a vertex allow."""
-        allowed = set(self.data.vertices)
+    def _other_branches(self, pattern: Pattern) -> list[list[tuple[Element, str]]]:
+        """For a single hop: labels of another edge and of the other vertex that it leads to from the same vertex."""
+        if len(pattern.elements()) != 3 or len(pattern.paths[0]) != 3:
+            return []
+        first, edge, last = pattern.paths[0]
+        own, found = edge.item.table, []
+        for table in self.data.graph.edges.values():
+            for near, far in ((first, last), (last, first)):
+                side = 0 if (near is first) == (edge.direction == "right") else 1
+                leads_elsewhere = (
+                    _ends(table)[side] == _ends(own)[side] and _ends(table)[1 - side] != _ends(own)[1 - side]
+                )
+                label = next(iter(self.data.graph.vertices[_ends(table)[1 - side]].labels))
+                if leads_elsewhere and edge.label not in table.labels and label != far.label:
+                    found.append([(edge, next(iter(table.labels))), (far, label)])
+        return found
+
+    def _possible(self, element: Element, pattern: Pattern) -> set[str]:
+        """The element tables that what stands beside an element allows."""
+        edges = self.data.graph.edges
+        allowed = set(edges) if element.item.table.kind == "edge" else set(self.data.vertices)
         for path in pattern.paths:
             for before, edge, behind in zip(path[::2], path[1::2], path[2::2], strict=False):
-                if vertex not in (before, behind):
-                    continue
-                at_source = (vertex is before) == (edge.direction == "right")
-                pairs = [_ends(table) for table in self.data.graph.with_label("edge", edge.label)]
-                allowed &= {pair[0] if at_source else pair[1] for pair in pairs}
+                source, target = (before, behind) if edge.direction == "right" else (behind, before)
+                if element is edge:
+                    ends = [{table.name for table in self._under(one)} for one in (source, target)]
+                    allowed &= {name for name in edges if all(map(_in, _ends(edges[name]), ends))}
+                elif element in (before, behind):
+                    pairs = [_ends(table) for table in self._under(edge)]
+                    allowed &= {pair[0] if element is source else pair[1] for pair in pairs}
         return allowed
+
+    def _under(self, element: Element) -> "list[ElementTable]":
+        """All tables that carry an element's label."""
+        return self.data.graph.with_label(element.item.table.kind, element.label)
 
     def either_way(self, pattern: Pattern) -> bool:
         """Leave the direction of one edge open, where both directions are possible."""
@@ -400,6 +423,10 @@ def _far(edge: Item, start: Item) -> Item:
     far = edge.target if edge.source is start else edge.source
     assert far is not None
     return far
+
+
+def _in(name: str, names: set[str]) -> bool:
+    return name in names
 
 
 def _ends(table: "ElementTable") -> tuple[str, str]:

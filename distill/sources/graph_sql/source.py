@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count as count_from
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -37,7 +38,9 @@ _FAILURES = 2
 _TRIES_OF_A_KIND = 8
 """Draws of one kind of query before another kind is tried, so that the rarer ones get their share."""
 _AT_ONCE = 4
-"""Queries of one graph before the next one has its turn, so that few databases are open at a time."""
+"""Queries of one script before the next one has its turn."""
+_OPEN = 32
+"""Databases that stay open. With more scripts than these, the later turns are longer, since each has to open one."""
 
 
 def graph_sql(
@@ -89,14 +92,17 @@ def _scripts(database: Path | None, schemas: int | None, directory: Path | None,
 
 def _take_turns(rounds: "list[_Round]") -> Iterator[Record]:
     """A few queries of each script in turn, until none has any left."""
-    while rounds:
+    longest = 1 if len(rounds) <= _OPEN else 4
+    for turn in count_from(0):
         for one in list(rounds):
-            for _ in range(_AT_ONCE):
+            for _ in range(_AT_ONCE * min(2**turn, longest)):
                 record = one.next()
                 if record is None:
                     rounds.remove(one)
                     break
                 yield record
+        if not rounds:
+            return
 
 
 @dataclass(slots=True)
@@ -233,7 +239,7 @@ def open_script(path: Path) -> Opened:
     return _open(str(path), path.stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=_OPEN)
 def _open(path: str, stamp: int) -> Opened:
     from distill.sources.graph_sql.data import read_graph
     from verify.graph_sql import load
