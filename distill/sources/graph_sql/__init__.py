@@ -3,8 +3,8 @@
 May be imported through the plug-in table; importing it loads no parser and no database.
 Design reason: a query is sampled around a walk through the real rows, its witness, so its conditions hold somewhere and
 its answer is not empty by construction; running it only confirms that. `data` holds the rows, `pattern` and
-`conditions` sample, `shapes` and `columns` put a SELECT around, `spelling` writes text, `source` runs, words and leaves
-out duplicates, `schemas` makes up graphs.
+`conditions` sample, `matches`, `grouping` and `larger` put a SELECT around (`shapes` lists them), `columns` names what
+comes out, `spelling` writes text, `source` runs, words and leaves out duplicates, `schemas` makes up graphs.
 """
 
 from distill.sources.graph_sql.source import graph_sql

@@ -1,6 +1,6 @@
 """The COLUMNS of a GRAPH_TABLE and what they are called.
 
-May be imported by `shapes`; imports pattern, conditions and spelling.
+May be imported by the modules with the kinds of queries; imports pattern and spelling.
 Design reason: a name has to be free, readable and sometimes the property's own; one place gives them out, in a habit
 that is drawn per query, since a student that always sees one habit learns the habit.
 """

@@ -1,6 +1,6 @@
 """Conditions on one property that a given value satisfies, with constants that occur in the data.
 
-May be imported by `pattern` and `shapes`; imports data and spelling.
+May be imported by `pattern` and `matches`; imports data and spelling.
 Design reason: a text with `{}` where the property goes, so that the same condition can be put inside an element, behind
 the pattern or around a column of the outer query.
 """

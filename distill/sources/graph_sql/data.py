@@ -1,6 +1,6 @@
 """The rows of a property graph as plain objects: elements with their values, and which edges leave and reach a vertex.
 
-May be imported by `pattern`, `shapes` and `source`; imports spelling and, for reading, a loaded database.
+May be imported by `conditions`, `pattern` and `source`; imports spelling and, for reading, a loaded database.
 Design reason: sampling looks at thousands of rows per query, so they are read once; everything else about the database
 stays with `verify.graph_sql`.
 """

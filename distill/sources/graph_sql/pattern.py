@@ -1,6 +1,6 @@
 """Samples a pattern around a walk through the data: vertices, edges, repeated edges, and conditions true of the walk.
 
-May be imported by `shapes`; imports data and spelling.
+May be imported by the modules with the kinds of queries; imports data, conditions and spelling.
 Design reason: the walk is the witness. Every label and condition is chosen so that the walk itself still matches, which
 makes an empty answer impossible for a plain pattern and rare for what stands around it.
 """

@@ -1,6 +1,6 @@
 """How names, values and elements are written in Oracle's dialect: the one place here that makes text of SQL.
 
-May be imported by `data`, `pattern`, `shapes` and `schemas`; imports the rules of the dialect only.
+May be imported by everything in this package; imports the rules of the dialect only.
 Design reason: whatever is sampled passes through these few functions, so a quote or a reserved word is handled once.
 """
 
