@@ -88,7 +88,7 @@ _SIDE = rf"{_END}(?:(?:, | or | and |\s*[或和、]\s*){_END})*"
 _ENDS = (
     re.compile(rf"\b(?:from|out of) (?P<s>{_SIDE}) (?:in)?to (?P<t>{_SIDE})"),
     re.compile(rf"(?:从|由)\s*(?P<s>{_SIDE})\s*(?:出发、)?(?:指向|流向|通向|到|连到|连向)\s*(?P<t>{_SIDE})"),
-    re.compile(rf"(?P<s>{_SIDE}) as (?:its )?source and (?P<t>{_SIDE}) as (?:its )?destination"),
+    re.compile(rf"(?P<s>{_SIDE}) as source and (?P<t>{_SIDE}) as destination"),
 )
 
 
@@ -229,7 +229,7 @@ class _Judged:
 
     def _false_ends(self) -> Iterator[str]:
         """A sentence that turns an edge round, held against the schema and against the query."""
-        for pattern in _ENDS:
+        for pattern in _ENDS if "as source and" in self.text.lower else _ENDS[:2]:
             for match in pattern.finditer(self.text.text):
                 start, end = self.text.around(match.start(), self.text.parts)
                 edges = [label for label in self._labels_in(self.text.text[start:end]) if label in self.schema.ends]
@@ -484,9 +484,14 @@ class _Judged:
                 yield f"the output `{variable}.{name}` is not named"
             for alias, expression in self.facts.named:
                 constant = expression.startswith("'")
-                if expression not in packed and (constant or not _mention(self.facts.shown[alias]).search(coded)):
+                if expression not in packed and (constant or not self._given(alias)):
                     yield f"the output `{self.facts.shown[alias]}` is not named"
         yield from self._missing_in_one_list()
+
+    def _given(self, alias: str) -> bool:
+        """Whether code gives an output its name; a list of the outer query is no place for that."""
+        written = re.compile(rf'\bAS\s+"?{re.escape(alias)}(?!\w)', re.IGNORECASE)
+        return any(_fold(code) == alias or written.search(code) for _, code in self.text.code)
 
     def _formal_outputs(self) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
         """Every `variable.property` of the thinking, and those that stand in no comparison and no expression."""
