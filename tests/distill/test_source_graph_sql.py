@@ -4,23 +4,29 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from distill import engine
 from distill.errors import SourceError
 from distill.recipe import load_recipe
 from distill.rephrase import literals
 from distill.sources import BadRecord, Record
-from distill.sources.graph_sql import graph_sql
+from distill.sources.graph_sql import conditions, graph_sql
+from distill.sources.graph_sql.data import Property
 from distill.sources.graph_sql.pattern import Pattern, Sampler
 from distill.sources.graph_sql.schemas import write_schemas
 from distill.sources.graph_sql.shapes import KINDS
 from distill.sources.graph_sql.source import MOST_ROWS, open_script
+from distill.sources.graph_sql.spelling import literal
 from verify.graph_sql.errors import GraphSqlError
 from verify.think import language
 
@@ -29,6 +35,7 @@ SAMPLES = ROOT / "samples" / "graph_sql"
 SHIPPED = 150
 MADE_UP = 160
 SCHEMAS = 20
+CONNECTION = duckdb.connect(":memory:")
 
 
 def fields(found: Iterable[Record | BadRecord]) -> list[dict[str, Any]]:
@@ -193,6 +200,34 @@ def test_a_pattern_finds_the_walk_it_was_made_from(script: str) -> None:
         query = f"SELECT * FROM {pattern.table([f'VERTEX_ID({variable}) AS found'])}"
         assert opened.database.query(query).rows, query
     assert tried > 25
+
+
+TEXTS = st.text("ab 王芳'%_", min_size=1, max_size=6).filter(lambda text: text.strip() == text)
+NUMBERS = st.one_of(st.integers(-50, 3000), st.decimals(-50, 3000, places=2))
+DATES = st.dates(date(1990, 1, 1), date(2030, 12, 31))
+
+
+def described(values: Sequence[Any], *, unique: bool) -> Property:
+    kind: Any = "text" if isinstance(values[0], str) else "date" if isinstance(values[0], date) else "number"
+    return Property("P", "p", kind, sorted(set(values)), nulls=True, unique=unique, key=False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(*(st.lists(one, min_size=1, max_size=9) for one in (TEXTS, NUMBERS, DATES))),
+    st.booleans(),
+    st.integers(0, 10**6),
+)
+def test_a_condition_holds_for_the_value_it_was_made_for(values: list[Any], unique: bool, seed: int) -> None:
+    prop, rng = described(values, unique=unique), Random(seed)
+    value = rng.choice(values)
+    found = [(conditions.holding(prop, value, rng), value)]
+    several = conditions.every(prop, values[:3], rng)
+    found += [(several, one) for one in values[:3]]
+    for condition, one in found:
+        if condition:
+            text = condition.replace("{}", literal(one))
+            assert CONNECTION.execute(f"SELECT {text}").fetchone() == (True,), text
 
 
 # ---------------------------------------------------------------- awkward graphs
