@@ -27,24 +27,40 @@ Cells = dict[str, Any]
 Place = tuple[int, str]
 """A column of the row in a slot: the slot's index and the column."""
 
-PLANTED = 8
+PLANTED = 10
 """Walks planted per pattern and database."""
 _OWN_NAMES = 4
 """The first walks of them, whose vertices have names of their own."""
+_DISTORTED = 6
+"""From this walk on one edge is turned round, led elsewhere, or made to end where it begins."""
 _MOST_SHAPES = 60
 
 
-def plant(catalog: Catalog, rows: Rows, bounds: Sequence[Bound], *, rng: random.Random, convert: "Convert") -> None:
+def plant(
+    catalog: Catalog,
+    rows: Rows,
+    bounds: Sequence[Bound],
+    *,
+    rng: random.Random,
+    convert: "Convert",
+    lonely: int | None = None,
+) -> None:
     """Add walks for every pattern to the rows of a database, in place.
 
-    `convert` turns the value of a literal into the type of a column, or gives None.
+    `convert` turns the value of a literal into the type of a column, or gives None. With `lonely`, nothing is added
+    and the vertices that the conditions name are left with that many edges, which shows paths that may be empty.
     """
+    recent: dict[str, list[Cells]] = {}
     for bound in bounds:
         shapes = _shapes(bound, catalog)
+        if lonely is not None:
+            for shape in shapes[:1]:
+                _Planter(catalog, rows, bound, rng, convert, 0, recent).leave_alone(shape, lonely)
+            continue
         for number in range(PLANTED if shapes else 0):
             # the first two walks are the shortest and the longest, on rows of their own
             shape = shapes[0] if number == 0 else shapes[-1] if number == 1 else rng.choice(shapes)
-            _Planter(catalog, rows, bound, rng, convert, number).walk(shape)
+            _Planter(catalog, rows, bound, rng, convert, number, recent).walk(shape)
 
 
 Convert = Callable[[Table, str, Any], Any]
@@ -83,6 +99,8 @@ class _Planter:
     convert: Convert
     number: int
     """Which walk this is: chooses the condition that is tried at its boundary."""
+    recent: dict[str, list[Cells]]
+    """Vertices of other walks by table, also of those for other patterns of the query, which new walks share."""
     wanted: dict[Place, Any] = field(default_factory=dict)
     made: dict[int, Cells] = field(default_factory=dict)
     models: dict[str, Cells] = field(default_factory=dict)
@@ -95,10 +113,56 @@ class _Planter:
             if slot.kind == "vertex":
                 self._vertex(slot, shape.tables[slot.index])
         links = list(self._links(shape))
-        for at, left, right in links:
-            self._edge(at, shape.tables[at], self.made[left], self.made[right])
+        ends = [(self.made[left], self.made[right]) for _, left, right in links]
+        if self.number >= _DISTORTED and ends:
+            self._distort(shape, links, ends)
+        for (at, _, _), (source, destination) in zip(links, ends, strict=True):
+            self._edge(at, shape.tables[at], source, destination)
         if self.number % 2 == 0:
             self._twin(shape, links)
+
+    def _distort(
+        self, shape: Assignment, links: Sequence[tuple[int, int, int]], ends: list[tuple[Cells, Cells]]
+    ) -> None:
+        """Lead one edge of the walk the wrong way; `ends` is changed in place."""
+        chosen = self.rng.randrange(len(ends))
+        at, _, right = links[chosen]
+        source, destination = ends[chosen]
+        element = shape.tables[at]
+        assert element.source is not None and element.destination is not None
+        if element.source.vertex == element.destination.vertex and self.rng.random() < 0.6:
+            ends[chosen] = self.rng.choice([(destination, source), (source, source)])
+            return
+        table = self.catalog.tables[shape.tables[right].table]
+        other = self._other_key(table, dict(destination), {})
+        self._put(table, other)
+        ends[chosen] = (source, other)
+
+    def leave_alone(self, shape: Assignment, most: int) -> None:
+        """Take the edges away from the vertices that the conditions name, all but `most` of each table."""
+        self._wish(shape)
+        for slot in shape.branch.roots():
+            wanted = {name: value for (at, name), value in self.wanted.items() if at == slot.index}
+            element = shape.tables[slot.index]
+            if slot.kind != "vertex" or not wanted:
+                continue
+            for row in self._cells(self.catalog.tables[element.table]):
+                if all(row[name] == value for name, value in wanted.items()):
+                    self._isolate(element, row, most)
+
+    def _isolate(self, vertex: ElementTable, row: Cells, most: int) -> None:
+        for edge in self.bound.graph.edges.values():
+            ends = [end for end in (edge.source, edge.destination) if end is not None and end.vertex == vertex.name]
+            table = self.catalog.tables[edge.table]
+            if table.query is not None or edge.table in {one.table for one in self.bound.graph.vertices.values()}:
+                continue
+            touching = [
+                number
+                for number, cells in enumerate(self._cells(table))
+                if any(_reference(end, row) == {name: cells[name] for name in end.key} for end in ends)
+            ]
+            gone = set(touching[most:])
+            self.rows[table.name] = [one for number, one in enumerate(self.rows[table.name]) if number not in gone]
 
     def _links(self, shape: Assignment) -> Iterator[tuple[int, int, int]]:
         """Every edge with the slots of its source and its destination."""
@@ -138,9 +202,12 @@ class _Planter:
             model = self.rng.choice(known)
         elif key or self.number < _OWN_NAMES or self.rng.random() < 0.6:
             model = self._fresh(table, model, key)
+        elif (shared := self.recent.get(table.name)) and self.rng.random() < 0.6:
+            model = dict(self.rng.choice(shared))
         model |= {name: value for name, value in values.items() if name not in table.primary_key}
         self._put(table, model)
         self.made[slot.index] = model
+        self.recent.setdefault(table.name, []).append(model)
 
     def _fresh(self, table: Table, model: Cells, key: Cells) -> Cells:
         """A copy of a row under another primary key, for the first walks with names of its own too."""
@@ -215,12 +282,16 @@ class _Planter:
 
     def _repeat(self, shape: Assignment) -> None:
         """Elements of a group get one value in what is aggregated, which DISTINCT inside an aggregate would merge."""
-        calls = [call for one in self.bound.columns for call in one.expression.find_all(exp.AggFunc)]
+        where = [self.bound.table.where] if self.bound.table.where is not None else []
+        nodes = [*where, *(one.expression for one in self.bound.columns)]
+        calls = [call for node in nodes for call in node.find_all(exp.AggFunc)]
         for column in [column for call in calls for column in call.find_all(exp.Column)]:
             steps = range(max(shape.branch.counts.values(), default=0))
             found = [self._place(shape, column, Placed(column, OUTSIDE, step)) for step in steps]
             places = [one for one in found if one is not None]
             value = self._sample(*places[0]) if places else None
+            if isinstance(value, int | float | decimal.Decimal) and self.rng.random() < 0.5:
+                value = decimal.Decimal(self.number // 3)
             for one in places if value is not None else ():
                 self._want(*one, value)
 

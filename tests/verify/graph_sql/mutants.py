@@ -236,7 +236,7 @@ def _literal(step: int) -> Callable[[Any], Any]:
         if isinstance(node.parent, exp.DateStrToDate):
             day = datetime.date.fromisoformat(node.name) + datetime.timedelta(days=step)
             return exp.Literal.string(day.isoformat())
-        if node.is_string:
+        if node.is_string or isinstance(node.parent, exp.Select):
             return None
         if "." in node.name:
             digits = len(node.name.split(".")[1])
