@@ -6,6 +6,7 @@ Design reason: reading and mapping are apart, so that the same content gives the
 in, and a source stays a few lines.
 """
 
+import difflib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from distill import plugins
 from distill.errors import DistillError, SourceError, boundary
 from distill.recipe import Recipe, SourceConfig
 from distill.records import Row
-from verify.contract import ContractError, did_you_mean
+from verify.contract import ContractError
 
 Prompt = Callable[[str, Mapping[str, Any]], str]
 """Turns a bare question and the row's meta into what the student sees."""
@@ -133,10 +134,7 @@ def to_row(record: Record | BadRecord, fields: Mapping[Field, str], prompt: Prom
     for name in NAMES:
         column = _column(name, rest, fields)
         if column is None and name in fields:
-            known = ", ".join(f"`{key}`" for key in list(rest)[:12])
-            return BadRecord(
-                f"missing field `{fields[name]}` (has: {known})", record.origin, did_you_mean(fields[name], list(rest))
-            )
+            return _missing(name, fields[name], list(rest), record.origin)
         mapped[name] = _cell(rest.pop(column)) if column else None
     question = mapped["prompt"]
     if not question:
@@ -144,6 +142,13 @@ def to_row(record: Record | BadRecord, fields: Mapping[Field, str], prompt: Prom
             "no question: the column for `prompt` is missing or empty", record.origin, _hint(record.fields)
         )
     return _render(record, {**mapped, "prompt": question}, rest, prompt)
+
+
+def _missing(name: Field, column: str, columns: list[str], origin: str) -> BadRecord:
+    known = ", ".join(f"`{key}`" for key in columns[:12])
+    near = difflib.get_close_matches(column, columns, n=1)
+    help = f"did you mean `{name}: {near[0]}` in `source.fields`?" if near else "say it in `source.fields`"
+    return BadRecord(f"missing field `{column}` (has: {known})", origin, help)
 
 
 def _render(

@@ -64,7 +64,11 @@ def test_a_missing_column_names_those_that_are_there(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text('{"quesiton": "a", "sql": "b"}\n')
     [bad] = rows_of(path, fields={"prompt": "question"})
-    assert isinstance(bad, BadRecord) and "`quesiton`" in bad.reason and "did you mean `quesiton`" in bad.help
+    assert (
+        isinstance(bad, BadRecord)
+        and "`quesiton`" in bad.reason
+        and bad.help == "did you mean `prompt: quesiton` in `source.fields`?"
+    )
 
 
 def test_fields_map_columns_and_the_rest_becomes_meta(tmp_path: Path) -> None:
