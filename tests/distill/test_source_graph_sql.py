@@ -1,7 +1,10 @@
 """Generated questions and queries: over the shipped graphs, over made-up ones, over awkward ones, and to the end."""
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -160,6 +163,25 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_others(shipped: list
     other = fields(graph_sql(database=SAMPLES / "*.sql", count=30, seed=1))
     assert again == shipped[:30], "a smaller count is a prefix of a larger one"
     assert len([row for row in other if row in again]) <= 2
+
+
+def test_the_order_of_sets_decides_nothing() -> None:
+    code = (
+        "from pathlib import Path; from distill.sources.graph_sql import graph_sql\n"
+        f"for row in graph_sql(database=Path({str(SAMPLES / 'papers.sql')!r}), count=12): print(ascii(row.fields))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1 and outputs.pop().count("'question'") == 12
 
 
 def test_only_what_was_asked_for_is_generated() -> None:
