@@ -190,7 +190,8 @@ class Thinking:
             if joined and hop.right in seen and hop.right.variable:
                 sentences.append(self._say("way.again", v=self._code(hop.right.variable)))
             if filtering:
-                fresh = [one for one in (hop.left, hop.edge, hop.right) if one not in seen]
+                inner = [end for one in hop.stretch for end in (one.left, one.edge, one.right)]
+                fresh = [one for one in dict.fromkeys([hop.left, hop.edge, *inner, hop.right]) if one not in seen]
                 sentences += [text for one in fresh for text in self._own_filter(one, match)]
             seen += [hop.left, hop.edge, hop.right]
         if len(match.hops) > 1 and match.paths == 1:
