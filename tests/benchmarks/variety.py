@@ -22,7 +22,7 @@ from distill import engine
 from distill.recipe import load_recipe
 from distill.records import Request, Row
 from distill.teachers.symbolic import SymbolicTeacher, thinking
-from distill.teachers.symbolic.wording import table
+from distill.teachers.symbolic.wording import fill, table
 from verify.contract import Case
 from verify.graph_sql import trace
 from verify.think import language, normalise
@@ -84,17 +84,17 @@ def coverage(corpus: Corpus, said: str) -> tuple[int, int]:
 def collect(directory: Path) -> dict[str, Corpus]:
     """The thinking of every curated row of the default recipe."""
     used: Counter[str] = Counter()
-    plain = thinking.fill
+    plain = fill
 
     def counting(template: str, *arguments: Any, **options: Any) -> str:
         used[template] += 1
         return plain(template, *arguments, **options)
 
-    thinking.fill = counting
+    vars(thinking)["fill"] = counting
     try:
         result = asyncio.run(engine.run(load_recipe(ROOT / "recipes" / "graph_sql.yaml"), run_dir=directory))
     finally:
-        thinking.fill = plain
+        vars(thinking)["fill"] = plain
     found = {said: Corpus(plans=used) for said in LANGUAGES}
     for file in sorted((result.run_dir / "data").glob("*.jsonl")):
         for line in file.read_bytes().splitlines():
@@ -158,7 +158,7 @@ def speed() -> list[str]:
 
 
 async def _answered(teacher: SymbolicTeacher, requests: Sequence[Request]) -> list[dict[str, Any]]:
-    return [(await teacher.attempt(request)).message for request in requests]
+    return [dict((await teacher.attempt(request)).message) for request in requests]
 
 
 def main() -> None:

@@ -83,8 +83,8 @@ _TITLED = re.compile(
     r"\b(?:is|are|named|called|titled|equals?|=|of|for|from|to)\s*$|(?:为|是|等于|叫|名为|：)\s*$", re.I
 )
 _FETCH = re.compile(r"\bFETCH (?:FIRST|NEXT) (\d+)")
-_END = r"(?:an? |the |one )?(?:`[^`\n]+`|[^\W\d]\w*)"
-_SIDE = rf"{_END}(?:(?:, | or | and |\s*[或和、]\s*){_END})*"
+_END = r"(?:an? |the |one )?(?:`[^`\n]+`|[A-Za-z][A-Za-z0-9_]{0,60}+)"
+_SIDE = rf"{_END}(?:(?:, | or | and |\s?[或和、]\s?){_END}){{0,4}}"
 _ENDS = (
     re.compile(rf"\b(?:from|out of) (?P<s>{_SIDE}) (?:in)?to (?P<t>{_SIDE})"),
     re.compile(rf"(?:从|由)\s*(?P<s>{_SIDE})\s*(?:出发、)?(?:指向|流向|通向|到|连到|连向)\s*(?P<t>{_SIDE})"),
