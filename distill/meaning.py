@@ -24,7 +24,7 @@ _WORDS = {word: value for value, word in enumerate(_UNITS.split())} | {
     for value, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
-_DOUBLES = {"twice": 2, "double": 2, "thrice": 3, "second": 2, "third": 3}
+_DOUBLES = {"twice": 2, "double": 2, "thrice": 3}
 _HAN_DIGITS = {
     "零": 0,
     "〇": 0,
@@ -40,7 +40,8 @@ _HAN_DIGITS = {
     "九": 9,
 }
 _HAN_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
-_HAN_NUMBER = re.compile("[零〇一二两三四五六七八九十百千万亿]+")
+_HAN_NUMBER = re.compile("(?<![第零〇一二两三四五六七八九十百千万亿])[零〇一二两三四五六七八九十百千万亿]+")
+"""Not after 第: 第二个账户 names an account, it does not count."""
 
 _NEAR_NUMBER = r"(?<=[\d元次条个笔天岁年月级步跳万亿])"
 _MARKERS: tuple[tuple[str, str], ...] = (
