@@ -190,3 +190,11 @@ def test_good_thinking_by_hand_passes_the_check_on_thinking_too() -> None:
             question = "帮我查一下这张图。" if language == "zh" else "Look this up in the graph, please."
             case = Case(question, f"<think>\n{thinking}\n</think>\n\n{sql}", thinking, sql, None, question)
             assert think(case).status is Status.PASS, (graph, thinking)
+
+
+@pytest.mark.parametrize(
+    "piece", ["(", "a.b.", "和甲", "`", "'", "(a)-[t]->", "(a IS x|", "{1,", "a = b < c ", " or a"]
+)
+def test_hostile_thinking_ends_in_a_verdict(piece: str) -> None:
+    """Each of these would take minutes where a pattern goes back on itself."""
+    assert judged("从甲 from a" + piece * (8000 // len(piece)), SQL, "bank").status is Status.FAIL
