@@ -14,6 +14,7 @@ from sqlglot import exp
 from .catalog import Catalog, ElementTable, Graph
 from .dialects import DIALECTS, Dialect
 from .errors import GraphBindingError, GraphSqlError, place
+from .search import search_of
 from .suggest import did_you_mean
 from .tree import (
     AllProperties,
@@ -29,6 +30,7 @@ from .tree import (
     LabelOr,
     Name,
     ParenPath,
+    PathPattern,
     Query,
     Term,
     Vertex,
@@ -88,6 +90,8 @@ class Bound:
     """The columns that come out, with every `v.*` expanded."""
     adapted: dict[int, tuple[Expr, Expr]] = field(default_factory=dict, repr=False)
     """Expressions with the dialect's meaning made explicit, by the identity of the expression as written."""
+    optional: set[int] = field(default_factory=set)
+    """Where the terms stand that have the quantifier `?`: they occur once or not at all, and make no group."""
     cannot_run: str = ""
     """Why it cannot be executed here although it is right; empty where it can."""
 
@@ -100,6 +104,10 @@ class Bound:
     ) -> NoReturn:
         """Raise a binding error at an offset of the query."""
         raise kind(message, hint=hint, **place(self.text, at))
+
+    def path_variables(self) -> dict[str, str]:
+        """Path variables: folded name to the name as written."""
+        return {self.fold(path.variable): path.variable.text for path in self.table.paths if path.variable is not None}
 
     def scope_of(self, term: Edge | ParenPath) -> int:
         """The scope inside a term: its own when it is quantified."""
@@ -122,14 +130,47 @@ def bind_table(
     rules = DIALECTS[dialect]
     bound = Bound(table, _graph(table, catalog, text, rules), rules, text, around=around)
     for path in table.paths:
-        if path.prefix:
-            bound.cannot_run = f"path search `{path.prefix}` is not executed here"
         _declare_terms(bound, path.terms, OUTSIDE)
+        _check_search(bound, path)
     _declare_iterators(bound)
     if table.as_of:
         bound.cannot_run = "AS OF reads the past, which the embedded database does not have"
     bind_expressions(bound)
     return bound
+
+
+def _check_search(bound: Bound, path: PathPattern) -> None:
+    """Refuse a path pattern with endlessly many matches, and say of what is endless to compute that it cannot run."""
+    search = search_of(path.prefix)
+    endless = list(unbounded(path.terms))
+    if endless and not search.finite:
+        hint = "put ANY SHORTEST before the path pattern, or give an upper bound such as {1,5}"
+        bound.refuse("a quantifier without an upper bound has endlessly many matches", endless[0].offset, hint=hint)
+    if search.selector == "cheapest":
+        bound.cannot_run = "CHEAPEST is not executed here"
+    elif search.selective and len(bound.table.paths) > 1:
+        bound.cannot_run = "path search beside another path pattern is not executed here"
+    elif endless and search.mode == "WALK" and (search.count > 1 or search.selector.startswith("shortest")):
+        bound.cannot_run = "more than one path of a quantifier without an upper bound is not executed here"
+
+
+def unbounded(terms: tuple[Term, ...]) -> Iterator[Edge | ParenPath]:
+    """The quantified parts of a path that have no upper bound."""
+    for term in terms:
+        if isinstance(term, Vertex):
+            continue
+        if term.quantifier is not None and term.quantifier.max is None:
+            yield term
+        if isinstance(term, ParenPath):
+            yield from unbounded(term.terms)
+
+
+def _quantified(terms: tuple[Term, ...]) -> Iterator[Term]:
+    for term in terms:
+        if not isinstance(term, Vertex) and term.quantifier is not None:
+            yield term
+        if isinstance(term, ParenPath):
+            yield from _quantified(term.terms)
 
 
 def _graph(table: GraphTable, catalog: Catalog, text: str, rules: Dialect) -> Graph:
@@ -155,11 +196,15 @@ def _declare_terms(bound: Bound, terms: tuple[Term, ...], scope: int) -> None:
             _declare(bound, term, "vertex", scope)
             continue
         inner = scope
-        if term.quantifier is not None and not term.quantifier.question:
-            if scope != OUTSIDE:
+        if term.quantifier is not None:
+            nested = term.quantifier.question and isinstance(term, ParenPath) and any(_quantified(term.terms))
+            if scope != OUTSIDE or nested:
                 bound.refuse(f"{rules.title} does not take a quantifier inside a quantifier", term.offset)
-            inner = len(bound.scopes) + 1
-            bound.scopes[term.offset] = inner
+            if term.quantifier.question:
+                bound.optional.add(term.offset)
+            else:
+                inner = len(bound.scopes) + 1
+                bound.scopes[term.offset] = inner
         if isinstance(term, Edge):
             _declare(bound, term, "edge", inner)
         else:
@@ -206,7 +251,7 @@ def _declare_iterators(bound: Bound) -> None:
         at = rows.iterators[0].offset
         bound.refuse("ONE ROW PER needs one path pattern", at, hint="name a path variable and write IN path")
     if rows.path is not None:
-        paths = {bound.fold(path.variable): path.variable.text for path in bound.table.paths if path.variable}
+        paths = bound.path_variables()
         if bound.fold(rows.path) not in paths:
             hint = did_you_mean(rows.path.text, paths.values(), "the path variables are")
             bound.refuse(f"no path variable `{rows.path.text}`", rows.path.offset, hint=hint)

@@ -25,6 +25,7 @@ FUNCTIONS: dict[str, tuple[str, tuple[Kind | None, ...]]] = {
     "PROPERTY_EXISTS": ("property_exists", (None,)),
     "BINDING_COUNT": ("binding_count", (None,)),
     "MATCHNUM": ("row_numbers", ()),
+    "PATH_LENGTH": ("path_length", ()),
     "ELEMENT_NUMBER": ("row_numbers", (None,)),
     "IS SOURCE OF": ("is_source_of", ("vertex", "edge")),
     "IS NOT SOURCE OF": ("is_source_of", ("vertex", "edge")),
@@ -115,6 +116,13 @@ def offset_of(node: Expr) -> int:
     return min(found, default=-1)
 
 
+def variables_of(node: Expr, bound: Bound) -> list[Variable]:
+    """Every variable that an expression names."""
+    columns = node.find_all(exp.Column)
+    names = [identifier_name(one.args["table"]) if one.table else reference(one) for one in columns]
+    return [bound.variables[bound.fold(name)] for name in names if name.text and bound.fold(name) in bound.variables]
+
+
 def find_variable(bound: Bound, name: Name) -> Variable:
     """The variable of that name; refuses an unknown one with the known ones."""
     variable = bound.variables.get(bound.fold(name))
@@ -168,7 +176,7 @@ class _Checker:
         at = offset_of(node)
         if not self.bound.dialect.takes("group_aggregate"):
             self.bound.refuse(f"{self.bound.dialect.title} does not take an aggregate inside GRAPH_TABLE", at)
-        scopes = {one.scope for one in self._variables(node) if one.group and one.scope != self.scope}
+        scopes = {one.scope for one in variables_of(node, self.bound) if one.group and one.scope != self.scope}
         if not scopes:
             hint = "only variables inside a quantifier can be aggregated here; aggregate in the outer query"
             self.bound.refuse("an aggregate inside GRAPH_TABLE needs a group variable", at, hint=hint)
@@ -184,13 +192,6 @@ class _Checker:
                 self._inside(child, node)
         else:
             self.check(node, aggregate)
-
-    def _variables(self, node: Expr) -> Iterator[Variable]:
-        for column in node.find_all(exp.Column):
-            name = identifier_name(column.args["table"]) if column.table else reference(column)
-            variable = self.bound.variables.get(self.bound.fold(name))
-            if variable is not None:
-                yield variable
 
     def _single(self, variable: Variable, at: int, aggregate: Expr | None) -> None:
         if variable.iterator and not self.in_columns:
@@ -212,7 +213,8 @@ class _Checker:
         if isinstance(node.this, exp.Star) or not isinstance(node.this, exp.Identifier):
             bound.refuse("`*` cannot stand here", offset_of(node), hint="name a property or use BINDING_COUNT(v)")
         if not node.table:
-            self._refuse_bare(node)
+            self._bare(node)
+            return
         owner = identifier_name(node.args["table"])
         if bound.fold(owner) not in bound.variables and bound.fold(owner) in bound.around:
             self._lateral(owner)
@@ -227,9 +229,13 @@ class _Checker:
             self.bound.refuse(f"`{owner.text}` of the outer query cannot be read here", owner.offset, hint=hint)
         self.bound.cannot_run = "a lateral reference is not executed here"
 
-    def _refuse_bare(self, node: exp.Column) -> None:
+    def _bare(self, node: exp.Column) -> None:
+        """A name without a variable before it: a path as a value, or a mistake."""
         bound = self.bound
         name = identifier_name(node.this)
+        if bound.fold(name) in bound.path_variables() and bound.dialect.takes("path_length"):
+            bound.cannot_run = "a path as a value is not executed here"
+            return
         if bound.fold(name) in bound.variables:
             hint = f"name a property, such as {name.text}.{self._some_property(name)}, or use VERTEX_ID or EDGE_ID"
             bound.refuse(f"`{name.text}` is an element and no value", name.offset, hint=hint)
@@ -268,13 +274,15 @@ class _Checker:
         mark = bound.dialect.features[feature]
         if mark != "y":
             raise GraphBindingError(f"{bound.dialect.title} has no {name}", **place(bound.text, at))
-        wanted = len(kinds) + (name == "PROPERTY_EXISTS")
+        wanted = len(kinds) + (name in ("PROPERTY_EXISTS", "PATH_LENGTH"))
         if len(arguments) != wanted and not name.endswith("LABELED"):
             bound.refuse(f"{name} takes {wanted} arguments", at)
         for argument, kind in zip(arguments, kinds, strict=False):
             self._element(argument, kind, name, aggregate)
         if name.endswith("LABELED"):
             self._labeled(arguments)
+        if name == "PATH_LENGTH":
+            self._path_variable(reference(arguments[0]), at)
         if name in ("MATCHNUM", "ELEMENT_NUMBER"):
             self._row_number(name, arguments, at)
 
@@ -288,6 +296,12 @@ class _Checker:
             bound.refuse(f"{name} takes a {kind} variable here, `{target.text}` is the other kind", target.offset)
         static = name in ("BINDING_COUNT", "PROPERTY_EXISTS") or name.endswith("LABELED")
         self._single(variable, target.offset, argument if static and name == "BINDING_COUNT" else aggregate)
+
+    def _path_variable(self, name: Name, at: int) -> None:
+        paths = self.bound.path_variables()
+        if self.bound.fold(name) not in paths:
+            hint = did_you_mean(name.text, paths.values(), "the path variables are")
+            self.bound.refuse(f"no path variable `{name.text}`", at, hint=hint)
 
     def _labeled(self, arguments: list[Expr]) -> None:
         variable = find_variable(self.bound, reference(arguments[0]))

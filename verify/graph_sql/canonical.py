@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from .dialects import DIALECTS, Dialect
+from .search import search_of
 from .tree import (
     AllProperties,
     Column,
@@ -103,7 +104,9 @@ class _Canonical:
 
     def _path(self, path: PathPattern, moved: list[Expr]) -> PathPattern:
         variable = self._name(path.variable) if path.variable is not None else None
-        return replace(path, terms=tuple(self._term(term, moved) for term in path.terms), variable=variable)
+        # a search asks inline conditions before it chooses, and the one behind the patterns after
+        target = None if search_of(path.prefix).selective else moved
+        return replace(path, terms=tuple(self._term(term, target) for term in path.terms), variable=variable)
 
     def _term(self, term: Term, moved: list[Expr] | None) -> Term:
         """`moved` takes the conditions of elements outside quantifiers; inside one they stay where they are."""

@@ -56,6 +56,8 @@ nested_quantifier    u u u u u | a quantifier inside a quantifier
 path_mode            y s s y u | WALK, TRAIL, ACYCLIC, SIMPLE
 any_shortest         y s s y y | ANY SHORTEST
 path_search          y s s y u | ANY, ALL SHORTEST, SHORTEST k
+cheapest             s s s y s | ANY CHEAPEST, CHEAPEST k
+path_length          y s s y y | PATH_LENGTH
 element_functions    y y s y s | VERTEX_ID, EDGE_ID, VERTEX_EQUAL, EDGE_EQUAL
 is_source_of         y y s y s | IS SOURCE OF, IS DESTINATION OF
 is_labeled           y y s y s | IS LABELED

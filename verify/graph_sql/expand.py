@@ -6,14 +6,15 @@ element tables; each of these is one flat join, and nothing is left to be unders
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Literal
 
 from .bind import OUTSIDE, Bound, fitting
+from .bind_expressions import variables_of
 from .catalog import ElementTable
 from .errors import GraphCannotRun
-from .tree import Edge, Expr, ParenPath, Quantifier, Term, Vertex
+from .tree import Edge, Expr, ParenPath, PathPattern, Quantifier, Term, Vertex
 
 MAX_BRANCHES = 400
 """Most combinations of quantifier lengths in one GRAPH_TABLE."""
@@ -61,9 +62,33 @@ class Placed:
     iteration: int
 
 
+class TooWide(GraphCannotRun):
+    """The pattern means more flat joins than can be planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One quantified part of a path that is not unrolled: a recursive query has its walks from `left` to `right`."""
+
+    scope: int
+    term: Edge | ParenPath
+    path: PathPattern
+    left: Slot
+    right: Slot
+
+    @property
+    def quantifier(self) -> Quantifier:
+        """How often the part is repeated."""
+        assert self.term.quantifier is not None
+        return self.term.quantifier
+
+
 @dataclass(slots=True)
 class Branch:
-    """The pattern with fixed quantifier lengths: `counts` has the number of iterations by scope."""
+    """The pattern with fixed quantifier lengths: `counts` has the number of iterations by scope.
+
+    A part with the quantifier `?` is counted under the negative of its place in the text, less one.
+    """
 
     bound: Bound
     counts: dict[int, int]
@@ -72,8 +97,10 @@ class Branch:
     named: dict[tuple[str, int], Slot] = field(default_factory=dict)
     """Slot of a variable by name and iteration; iteration 0 outside quantifiers."""
     conditions: list[Placed] = field(default_factory=list)
-    chains: list[list[Slot]] = field(default_factory=list)
-    """Each path as vertex, edge, vertex, …"""
+    chains: list[list[Slot | Walk]] = field(default_factory=list)
+    """Each path as vertex, edge, vertex, …; a walk stands where an edge stands."""
+    walks: dict[int, Walk] = field(default_factory=dict)
+    """By scope."""
 
     def roots(self) -> list[Slot]:
         """The slots that remain after merging."""
@@ -91,50 +118,77 @@ class Assignment:
     """Counts the assignments of a GRAPH_TABLE from 0."""
 
 
-def assignments(bound: Bound) -> Iterator[Assignment]:
-    """Every flat join a GRAPH_TABLE means; raises GraphCannotRun when there are too many."""
+def assignments(bound: Bound, walked: frozenset[int] = frozenset()) -> Iterator[Assignment]:
+    """Every flat join a GRAPH_TABLE means, with the quantifiers of the scopes `walked` left as walks.
+
+    Raises TooWide when there are too many.
+    """
     number = 0
-    for branch in branches(bound):
+    for branch in branches(bound, walked):
         for tables, orientations in _assign(branch):
             if number >= MAX_ASSIGNMENTS:
-                raise GraphCannotRun("the pattern fits too many combinations of tables", hint="name labels")
+                raise TooWide("the pattern fits too many combinations of tables", hint="name labels")
             yield Assignment(branch, tables, orientations, number)
             number += 1
 
 
-def branches(bound: Bound) -> Iterator[Branch]:
+def iterations(bound: Bound, walk: Walk) -> Iterator[Assignment]:
+    """Every flat join that one iteration of a walk means."""
+    branch = _Builder(bound, {}).build_iteration(walk)
+    for number, (tables, orientations) in enumerate(_assign(branch)):
+        yield Assignment(branch, tables, orientations, number)
+
+
+def beginnings(bound: Bound, vertex: Vertex | None) -> Iterator[Assignment]:
+    """Every table that fits a vertex pattern, with the pattern's condition where that reads nothing else."""
+    branch = _Builder(bound, {}).build_vertex(vertex or Vertex())
+    for number, (tables, orientations) in enumerate(_assign(branch)):
+        yield Assignment(branch, tables, orientations, number)
+
+
+def branches(bound: Bound, walked: frozenset[int] = frozenset()) -> Iterator[Branch]:
     """The pattern for every combination of quantifier lengths."""
-    ranges = {scope: list(_lengths(quantifier)) for scope, quantifier in _quantified(bound)}
+    ranges = {
+        scope: list(_lengths(quantifier)) for scope, quantifier in quantifiers(bound).items() if scope not in walked
+    }
     total = 1
     for lengths in ranges.values():
         total *= len(lengths)
     if total > MAX_BRANCHES:
-        raise GraphCannotRun("the quantifiers allow too many lengths", hint="lower their upper bounds")
+        raise TooWide("the quantifiers allow too many lengths", hint="lower their upper bounds")
     for counts in product(*ranges.values()):
         yield _Builder(bound, dict(zip(ranges, counts, strict=True))).build()
 
 
 def _lengths(quantifier: Quantifier) -> range:
-    if quantifier.max is None or quantifier.question:
-        raise GraphCannotRun("only quantifiers with an upper bound are executed here")
-    if quantifier.max > MAX_ELEMENTS // 2:
-        raise GraphCannotRun(f"paths of more than {MAX_ELEMENTS // 2} steps are not executed here")
+    if quantifier.max is None or quantifier.max > MAX_ELEMENTS // 2:
+        raise TooWide(f"paths of more than {MAX_ELEMENTS // 2} steps are not executed here")
     return range(quantifier.min, quantifier.max + 1)
 
 
-def _quantified(bound: Bound) -> Iterator[tuple[int, Quantifier]]:
+def quantifiers(bound: Bound) -> dict[int, Quantifier]:
+    """Every quantifier of a pattern by its scope; `?` has a negative number instead, see `Branch`."""
+    found: dict[int, Quantifier] = {}
     for path in bound.table.paths:
-        yield from _quantified_terms(bound, path.terms)
+        found |= _quantified_terms(bound, path.terms)
+    return found
 
 
-def _quantified_terms(bound: Bound, terms: tuple[Term, ...]) -> Iterator[tuple[int, Quantifier]]:
+def _place_of(bound: Bound, term: Edge | ParenPath) -> int:
+    """The scope of a term's quantifier, or the number that stands for its `?`; 0 where it has none."""
+    return -1 - term.offset if term.offset in bound.optional else bound.scope_of(term)
+
+
+def _quantified_terms(bound: Bound, terms: tuple[Term, ...]) -> dict[int, Quantifier]:
+    found: dict[int, Quantifier] = {}
     for term in terms:
         if isinstance(term, Vertex):
             continue
         if term.quantifier is not None:
-            yield bound.scope_of(term), term.quantifier
+            found[_place_of(bound, term)] = term.quantifier
         if isinstance(term, ParenPath):
-            yield from _quantified_terms(bound, term.terms)
+            found |= _quantified_terms(bound, term.terms)
+    return found
 
 
 class _Builder:
@@ -143,32 +197,65 @@ class _Builder:
     def __init__(self, bound: Bound, counts: dict[int, int]) -> None:
         self.bound = bound
         self.branch = Branch(bound, counts)
+        self.path = bound.table.paths[0]
         self.here: Slot | None = None
         self.pending: tuple[Slot, Slot, str] | None = None
-        self.chain: list[Slot] = []
+        self.chain: list[Slot | Walk] = []
 
     def build(self) -> Branch:
         for path in self.bound.table.paths:
+            self.path = path
             self.here, self.pending, self.chain = None, None, []
-            self._terms(path.terms, OUTSIDE, 0)
-            if self.here is None:
-                self._arrive(self._anonymous())
-            self.branch.chains.append(self.chain)
+            self._terms(self.path.terms, OUTSIDE, 0)
+            self._close()
         if self.bound.table.where is not None:
             self.branch.conditions.append(Placed(self.bound.table.where, OUTSIDE, 0))
         return self.branch
+
+    def build_iteration(self, walk: Walk) -> Branch:
+        """One iteration of a walk, from the vertex where it begins to the one where it ends."""
+        self._once(walk.term, walk.scope, 0)
+        self._close()
+        return self.branch
+
+    def build_vertex(self, vertex: Vertex) -> Branch:
+        """A vertex alone."""
+        self._vertex(vertex if self._reads_itself(vertex) else replace(vertex, where=None), OUTSIDE, 0)
+        self._close()
+        return self.branch
+
+    def _reads_itself(self, vertex: Vertex) -> bool:
+        own = self.bound.fold(vertex.variable) if vertex.variable is not None else ""
+        where = vertex.where
+        return where is None or all(one.name == own for one in variables_of(where, self.bound))
+
+    def _close(self) -> None:
+        if self.here is None:
+            self._arrive(self._anonymous())
+        self.branch.chains.append(self.chain)
 
     def _terms(self, terms: tuple[Term, ...], scope: int, iteration: int) -> None:
         for term in terms:
             if isinstance(term, Vertex):
                 self._vertex(term, scope, iteration)
                 continue
-            inner = self.bound.scope_of(term)
+            inner = _place_of(self.bound, term)
             if inner == OUTSIDE:
                 self._once(term, scope, iteration)
+            elif inner not in self.branch.counts:
+                self._walk(term, inner)
             else:
                 for one in range(self.branch.counts[inner]):
-                    self._once(term, inner, one)
+                    self._once(term, max(inner, OUTSIDE), one)
+
+    def _walk(self, term: Edge | ParenPath, scope: int) -> None:
+        if self.here is None:
+            self._arrive(self._anonymous())
+        assert self.here is not None
+        walk = Walk(scope, term, self.path, self.here, self._anonymous())
+        self.branch.walks[scope] = walk
+        self.here = walk.right
+        self.chain += [walk, walk.right]
 
     def _once(self, term: Edge | ParenPath, scope: int, iteration: int) -> None:
         if isinstance(term, Edge):
@@ -221,7 +308,7 @@ class _Builder:
         slot = Slot(len(self.branch.slots), kind, tables)
         self.branch.slots.append(slot)
         if len(self.branch.slots) > MAX_ELEMENTS:
-            raise GraphCannotRun("the pattern has too many elements")
+            raise TooWide("the pattern has too many elements")
         return slot
 
 

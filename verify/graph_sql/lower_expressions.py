@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from .adapt import adapt
 from .bind import OUTSIDE, Bound, Variable
-from .bind_expressions import function_name, identifier_name, is_aggregate, reference
+from .bind_expressions import function_name, identifier_name, is_aggregate, reference, variables_of
 from .catalog import ElementTable
 from .errors import GraphCannotRun
 from .expand import Assignment, Slot
@@ -33,6 +33,10 @@ class Scope:
     """Slot by variable and iteration."""
     scope: int = OUTSIDE
     iteration: int = 0
+    walks: Mapping[int, tuple[str, list[Expr]]] = field(default_factory=dict)
+    """Alias of the rows of each walk, and the values of its steps that they carry, by scope."""
+    lengths: Mapping[str, str] = field(default_factory=dict)
+    """The number of edges of each path, by path variable."""
     row: Row = field(default_factory=dict)
     """Slot and element number of each iterator, None where it is unbound."""
 
@@ -62,8 +66,12 @@ class Scope:
         return self.assignment.tables[slot.root().index]
 
     def count(self, scope: int) -> int:
-        """How many iterations a quantifier has here."""
+        """How many iterations an unrolled quantifier has here."""
         return self.assignment.branch.counts[scope] if self.assignment is not None else 0
+
+    def counted(self, scope: int) -> str:
+        """How many iterations a quantifier has, as SQL."""
+        return f"{self.walks[scope][0]}.n" if scope in self.walks else str(self.count(scope))
 
 
 def render(node: Expr) -> str:
@@ -147,7 +155,10 @@ def _function(node: Expr, scope: Scope) -> Expr:
     variables = [scope.variable(reference(one)) for one in node.expressions[:2] if _is_variable(one, scope)]
     if name == "BINDING_COUNT":
         one = variables[0]
-        return raw(str(scope.count(one.scope) if one.group and one.scope != scope.scope else 1))
+        return raw(scope.counted(one.scope) if one.group and one.scope != scope.scope else "1")
+    if name == "PATH_LENGTH":
+        path = scope.bound.fold(reference(node.expressions[0]))
+        return raw(scope.lengths.get(path, "CAST(NULL AS BIGINT)"))
     if name == "ELEMENT_NUMBER":
         found = scope.row.get(variables[0].name)
         return raw(str(found[1]) if found else "CAST(NULL AS BIGINT)")
@@ -183,12 +194,13 @@ def _negate(condition: str, negated: bool) -> str:
 def _element_id(slot: Slot, table: ElementTable, scope: Scope) -> str:
     """Oracle's JSON of an element; good for comparing, since owners are not known here."""
     alias = alias_of(slot)
-    keys = ", ".join(f"{_text(column)}, {alias}.{quote(column)}" for column in table.key)
-    graph, name = _text(scope.bound.graph.name), _text(table.name)
+    keys = ", ".join(f"{text_literal(column)}, {alias}.{quote(column)}" for column in table.key)
+    graph, name = text_literal(scope.bound.graph.name), text_literal(table.name)
     return f"json_object('GRAPH_NAME', {graph}, 'ELEM_TABLE', {name}, 'KEY_VALUE', json_object({keys}))"
 
 
-def _text(value: str) -> str:
+def text_literal(value: str) -> str:
+    """A text as a DuckDB constant."""
     return "'" + value.replace("'", "''") + "'"
 
 
@@ -220,7 +232,7 @@ def _match_number(scope: Scope) -> str:
         f"{alias_of(slot)}.{quote(column)}"
         for slot in scope.assignment.branch.roots()
         for column in scope.table(slot).key
-    ]
+    ] + [f"{alias}.es" for alias, _ in scope.walks.values()]
     return f"(dense_rank() OVER (ORDER BY {', '.join(keys)}) * 10000 + {scope.assignment.number})"
 
 
@@ -233,7 +245,10 @@ _ON_LISTS: dict[type[Expr], str] = {exp.Sum: "list_sum", exp.Avg: "list_avg", ex
 def _aggregate(node: Expr, scope: Scope) -> str:
     """An aggregate over the iterations of a quantifier: over a list where that is enough, else over a table."""
     leaves = _leaves(node)
-    quantifier = next(one for one in map(lambda leaf: _group_scope(leaf, scope), leaves) if one is not None)
+    groups = map(lambda leaf: _group_scope(leaf, scope.bound, scope.scope), leaves)
+    quantifier = next(one for one in groups if one is not None)
+    if quantifier in scope.walks:
+        return _over_walk(node, leaves, scope, scope.walks[quantifier])
     inner = [scope.inside(quantifier, iteration) for iteration in range(scope.count(quantifier))]
     blank = replace(scope, slots={}, row={})
     if type(node) in (*_ON_LISTS, exp.Count) and not node.args.get("distinct"):
@@ -252,7 +267,9 @@ def _listagg_over_list(node: exp.GroupConcat, inner: list[Scope]) -> str:
     """In path order, which is the order of the list."""
     separator = node.args.get("separator")
     values = ", ".join(_as_text(render(_lower(node.this.copy(), one)), one.bound) for one in inner)
-    return f"list_aggregate([{values}], 'string_agg', {render(separator) if separator is not None else _text('')})"
+    return (
+        f"list_aggregate([{values}], 'string_agg', {render(separator) if separator is not None else text_literal('')})"
+    )
 
 
 def _as_text(value: str, bound: Bound) -> str:
@@ -286,6 +303,27 @@ def _over_table(node: Expr, leaves: list[Expr], inner: list[Scope], blank: Scope
     return f"(SELECT {text} FROM (VALUES {values}) AS g({names}){'' if inner else ' WHERE FALSE'})"
 
 
+def _over_walk(node: Expr, leaves: list[Expr], scope: Scope, walk: tuple[str, list[Expr]]) -> str:
+    """The aggregate over the steps of a walk, in path order; what is outside the walk is the same at every step."""
+    alias, carried = walk
+    for leaf in leaves:
+        inside = leaf in carried
+        by = raw(f"g.s.c{carried.index(leaf)}") if inside else raw(render(_lower(leaf.copy(), scope)))
+        node = _replace_leaf(node, leaf, by)
+    rows = f"SELECT generate_subscripts({alias}.gs, 1) AS i, unnest({alias}.gs) AS s"
+    return f"(SELECT {_call(node, scope.bound)} FROM ({rows}) AS g)"
+
+
+def group_leaves(node: Expr, bound: Bound, scope: int) -> list[Expr]:
+    """The values in an aggregate that belong to the iterations of one quantifier."""
+    return [leaf for leaf in _leaves(node) if _group_scope(leaf, bound, OUTSIDE) == scope]
+
+
+def is_mixed(leaf: Expr, bound: Bound) -> bool:
+    """Whether one value is made of elements inside and outside a quantifier."""
+    return len({one.scope for one in variables_of(leaf, bound)}) > 1
+
+
 def _leaves(node: Expr) -> list[Expr]:
     """The distinct properties and element functions in an aggregate, outermost only."""
     if function_name(node) or isinstance(node, exp.Column):
@@ -296,13 +334,9 @@ def _leaves(node: Expr) -> list[Expr]:
     return found
 
 
-def _group_scope(leaf: Expr, scope: Scope) -> int | None:
-    for column in leaf.find_all(exp.Column):
-        name = identifier_name(column.args["table"]) if column.table else reference(column)
-        variable = scope.bound.variables.get(scope.bound.fold(name))
-        if variable is not None and variable.group and variable.scope != scope.scope:
-            return variable.scope
-    return None
+def _group_scope(leaf: Expr, bound: Bound, seen_from: int) -> int | None:
+    groups = (one for one in variables_of(leaf, bound) if one.group and one.scope != seen_from)
+    return next((one.scope for one in groups), None)
 
 
 def _replace_leaf(node: Expr, leaf: Expr, by: Expr) -> Expr:

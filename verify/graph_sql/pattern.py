@@ -11,6 +11,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from .cursor import Cursor, parse_expression
 from .errors import GraphBindingError
 from .predicates import fuse_predicates
+from .search import MODES, WORDS, read_search
 from .tree import (
     AllProperties,
     Column,
@@ -34,7 +35,6 @@ from .tree import (
 )
 
 T = TokenType
-_MODES = ("WALK", "TRAIL", "ACYCLIC", "SIMPLE")
 _FOREIGN = {
     "RETURN": "write COLUMNS ( expression AS name, … ) instead of RETURN",
     "OPTIONAL": "there is no OPTIONAL MATCH: use an outer join of two GRAPH_TABLEs",
@@ -146,16 +146,24 @@ class _GraphTableParser:
         at = self.at
         start = at.offset()
         words: list[str] = []
-        while at.word() in ("ANY", "ALL", "SHORTEST", *_MODES, "PATH", "PATHS") or (words and at.kind() is T.NUMBER):
+        while at.word() in WORDS or (words and at.kind() is T.NUMBER):
             token = at.peek()
             assert token is not None
             words.append(token.text.upper())
             at.index += 1
-        prefix = " ".join(words)
-        if prefix:
-            modes = all(word in (*_MODES, "PATH", "PATHS") for word in words)
-            at.require("any_shortest" if prefix == "ANY SHORTEST" else "path_mode" if modes else "path_search", start)
-        return prefix
+        if words:
+            self._check_prefix(words, start)
+        return " ".join(words)
+
+    def _check_prefix(self, words: list[str], start: int) -> None:
+        at = self.at
+        if "CHEAPEST" in words:
+            at.require("cheapest", start)
+        modes = all(word in (*MODES, "PATH", "PATHS") for word in words)
+        feature = "any_shortest" if words == ["ANY", "SHORTEST"] else "path_mode" if modes else "path_search"
+        at.require(feature, start)
+        if read_search(words) is None:
+            at.refuse(f"`{' '.join(words)}` is no path search", start, hint="write ANY SHORTEST, ALL SHORTEST or TRAIL")
 
     def _terms(self) -> tuple[Term, ...]:
         terms: list[Term] = []
@@ -431,7 +439,7 @@ class _GraphTableParser:
                 at.require("subquery", token.start, hint="put the subquery into the outer query")
             if token.token_type is T.VAR and token.text.upper() == "GRAPH_TABLE":
                 at.refuse("a GRAPH_TABLE cannot stand inside another", token.start)
-        parsed = parse_expression(at, fuse_predicates(at, tokens))
+        parsed = _with_listagg(parse_expression(at, fuse_predicates(at, tokens)))
         for node in parsed.walk():
             if isinstance(node, exp.Is) and not isinstance(node.expression, (exp.Null, exp.Boolean, exp.JSON)):
                 at.refuse(
@@ -543,3 +551,20 @@ class _GraphTableParser:
             return False
         joined = tokens[-2].token_type in (T.VAR, T.IDENTIFIER, T.R_PAREN, T.NUMBER, T.STRING)
         return joined and tokens[-1].token_type in (T.VAR, T.IDENTIFIER)
+
+
+def _with_listagg(node: Expr) -> Expr:
+    """LISTAGG as the aggregate it is, where sqlglot's reader of the dialect knows it by another name only."""
+    for one in list(node.find_all(exp.Anonymous)):
+        if str(one.this).upper() != "LISTAGG" or not 1 <= len(one.expressions) <= 2:
+            continue
+        whole: Expr = one
+        value: Expr = one.expressions[0]
+        if isinstance(one.parent, exp.WithinGroup):
+            whole = one.parent
+            value = exp.Order(this=value, expressions=whole.expression.expressions)
+        made = exp.GroupConcat(this=value, separator=(*one.expressions[1:], None)[0])
+        if whole is node:
+            return made
+        whole.replace(made)
+    return node
