@@ -150,6 +150,16 @@ def _types(bound: Bound, variable: Variable, node: exp.Column) -> set[str]:
     return {table.properties[name].type for table in variable.tables if name in table.properties} - {""}
 
 
+_JSON = "dots behind a property read JSON, which is not executed here"
+
+
+def _owners(node: exp.Dot) -> Iterator[exp.Column]:
+    """The name a chain of dots begins with, as a column of its own."""
+    first = next(iter(node.find_all(exp.Identifier, bfs=False)), None)
+    if first is not None and first.find_ancestor(exp.Func) is None:
+        yield exp.Column(this=first.copy())
+
+
 class _Checker:
     """Walks one expression. `scope` says which variables are single; iterators are seen in COLUMNS only."""
 
@@ -164,6 +174,8 @@ class _Checker:
             self._function(node, name, aggregate)
         elif isinstance(node, exp.Column):
             self._column(node, aggregate)
+        elif isinstance(node, exp.Dot) and any(variables_of(one, self.bound) for one in _owners(node)):
+            self.bound.cannot_run = _JSON
         elif is_aggregate(node):
             self._aggregate(node, aggregate)
         else:
@@ -208,7 +220,7 @@ class _Checker:
     def _column(self, node: exp.Column, aggregate: Expr | None) -> None:
         bound = self.bound
         if node.args.get("db") is not None:
-            bound.cannot_run = "dots behind a property read JSON, which is not executed here"
+            bound.cannot_run = _JSON
             return
         if isinstance(node.this, exp.Star) or not isinstance(node.this, exp.Identifier):
             bound.refuse("`*` cannot stand here", offset_of(node), hint="name a property or use BINDING_COUNT(v)")

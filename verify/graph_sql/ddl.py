@@ -64,6 +64,8 @@ def _read_statement(at: Cursor, script: Script) -> None:
         return
     if at.words("DROP", "PROPERTY", "GRAPH"):
         _drop_graph(at, script)
+    elif at.words("ALTER", "PROPERTY", "GRAPH"):
+        _alter_graph(at, script)
     elif at.word() == "CREATE" and _is_graph(at):
         graph = parse_graph(at, script.tables, script.graphs)
         if graph is not None:
@@ -81,6 +83,24 @@ def _drop_graph(at: Cursor, script: Script) -> None:
     at.take_words("IF", "EXISTS")
     name = at.name("the name of a graph")
     script.graphs.pop(at.dialect.fold(name.text, name.quoted), None)
+
+
+def _alter_graph(at: Cursor, script: Script) -> None:
+    """ALTER PROPERTY GRAPH … RENAME TO, and what changes nothing here: a new owner, COMPILE."""
+    start = at.offset()
+    at.require("alter_graph", start)
+    at.index += 3
+    name = at.name("the name of a graph")
+    graph = script.graphs.get(at.dialect.fold(name.text, name.quoted))
+    if graph is None:
+        at.refuse(f"no graph `{name.text}` to alter", name.offset, kind=GraphBindingError)
+    if at.take_words("RENAME", "TO"):
+        new = at.name("the new name")
+        folded = at.dialect.fold(new.text, new.quoted)
+        del script.graphs[graph.name]
+        script.graphs[folded] = replace(graph, name=folded, shown=new.text)
+    elif not (at.take_words("OWNER", "TO") and at.name("a role")) and not at.take_words("COMPILE"):
+        at.refuse_here("expected RENAME TO, OWNER TO or COMPILE", hint="declare the graph again with its new tables")
 
 
 def _read_table_statement(at: Cursor, script: Script) -> None:

@@ -23,6 +23,7 @@ alias_columns        y s y s y | a column list behind the alias
 as_of                s y s s s | AS OF behind the graph
 no_variable          y y y y s | an element without a variable
 edge_left_or_right   y y s s y | `<-[ ]->`
+edge_undirected      y s s s s | `~[ ]~`, `<~[ ]~`, `~[ ]~>`, `<->`
 abbreviated          y y y y s | an abbreviated edge
 open_path            y y u y s | a path that starts or ends with an edge, or two edges in a row
 adjacent_vertices    y s u y s | two vertices in a row
@@ -56,6 +57,7 @@ nested_quantifier    u u u u u | a quantifier inside a quantifier
 path_mode            y s s y u | WALK, TRAIL, ACYCLIC, SIMPLE
 any_shortest         y s s y y | ANY SHORTEST
 path_search          y s s y u | ANY, ALL SHORTEST, SHORTEST k
+keep                 y s s s s | KEEP behind the path patterns
 cheapest             s s s y s | ANY CHEAPEST, CHEAPEST k
 path_length          y s s y y | PATH_LENGTH
 element_functions    y y s y s | VERTEX_ID, EDGE_ID, VERTEX_EQUAL, EDGE_EQUAL
@@ -82,6 +84,7 @@ properties_first     s s s s y | PROPERTIES before LABEL
 properties_are       y y s y y | PROPERTIES ARE ALL COLUMNS
 properties_except    y y s y y | EXCEPT behind ALL COLUMNS
 computed_property    y y y y s | a computed property
+alter_graph          s y y s s | ALTER PROPERTY GRAPH
 options              s y s y s | OPTIONS of a graph
 label_differs        u y u u u | one label with different properties on two tables
 """

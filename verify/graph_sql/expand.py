@@ -354,6 +354,8 @@ def _orientations(table: ElementTable, use: Use, *, single: bool) -> tuple[Orien
         return ("right",)
     if use.direction == "left":
         return ("left",)
+    if use.direction == "undirected":
+        return ()
     assert table.source is not None and table.destination is not None
     same = table.source.vertex == table.destination.vertex and table.source.columns == table.destination.columns
     return ("both",) if same and single else ("right", "left")

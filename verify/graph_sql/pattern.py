@@ -5,6 +5,8 @@ Design reason: one method per rule of the grammar, and every refusal says at its
 since the reader of the message is often the model that wrote the query.
 """
 
+from dataclasses import replace
+
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -35,6 +37,7 @@ from .tree import (
 )
 
 T = TokenType
+_TILDES = (T.TILDE, T.RLIKE)
 _FOREIGN = {
     "RETURN": "write COLUMNS ( expression AS name, … ) instead of RETURN",
     "OPTIONAL": "there is no OPTIONAL MATCH: use an outer join of two GRAPH_TABLEs",
@@ -76,7 +79,7 @@ class _GraphTableParser:
         schema, graph = self._graph_name()
         as_of = self._as_of()
         at.expect_words("MATCH", hint=self._foreign())
-        paths = self._paths()
+        paths = self._kept(self._paths())
         where = self._where_until_clause(close)
         rows = self._rows() if at.words("ONE", "ROW", "PER") else None
         columns = self._columns()
@@ -128,6 +131,20 @@ class _GraphTableParser:
             at.index += 1
             paths.append(self._path())
         return tuple(paths)
+
+    def _kept(self, paths: tuple[PathPattern, ...]) -> tuple[PathPattern, ...]:
+        """`KEEP prefix` behind the patterns is that prefix before each of them."""
+        at = self.at
+        start = at.offset()
+        if not at.take_words("KEEP"):
+            return paths
+        at.require("keep", start)
+        if any(path.prefix for path in paths):
+            at.refuse("KEEP stands behind a path pattern that has a prefix", start, hint="leave one of them out")
+        prefix = self._prefix()
+        if not prefix:
+            at.refuse_here("expected a path search such as ANY SHORTEST behind KEEP")
+        return tuple(replace(path, prefix=prefix) for path in paths)
 
     def _path(self) -> PathPattern:
         at = self.at
@@ -201,7 +218,7 @@ class _GraphTableParser:
         at = self.at
         variable = self._variable(what)
         label = self._label_clause()
-        where = self._where(close) if at.kind() is T.WHERE else None
+        where = self._where(close) if at.kind() is T.WHERE else self._property_map(variable)
         if at.index != close:
             self._refuse_element_rest(what)
         return variable, label, where
@@ -225,6 +242,29 @@ class _GraphTableParser:
             return self._label()
         return None
 
+    def _property_map(self, variable: Name | None) -> Expr | None:
+        """`{key: value, …}` as the condition it means, where the dialect has it."""
+        at = self.at
+        if at.kind() is not T.L_BRACE or not at.dialect.takes("property_map"):
+            return None
+        start = at.offset()
+        if variable is None:
+            at.refuse("a property map needs a variable here", start, hint="write (v {key: value})")
+        at.index += 1
+        close = at.span_to_close()
+        tests: list[Expr] = []
+        while at.index < close:
+            key = at.name("a property")
+            at.expect(T.COLON, "`:` behind the property")
+            end = self._item_end(close)
+            value = self._expression(at.tokens[at.index : end])
+            tests.append(exp.EQ(this=_property_node(variable, key), expression=value))
+            at.index = end + (end < close)
+        if not tests:
+            at.refuse("the property map is empty", start)
+        at.index = close + 1
+        return exp.and_(*tests, copy=False)
+
     def _refuse_element_rest(self, what: str) -> None:
         at = self.at
         hint = ""
@@ -243,12 +283,10 @@ class _GraphTableParser:
     def _edge(self) -> Edge:
         at = self.at
         start = at.offset()
-        if at.kind() in (T.TILDE, T.RLIKE):
-            at.refuse_here("undirected edges are not taken", hint="write -[e]- for an edge of any direction")
+        if at.kind() in _TILDES or (at.kind() is T.LT and at.kind(1) in _TILDES) or at.kind() is T.LR_ARROW:
+            return self._undirected(start)
         if at.kind() is T.DARROW:
             at.refuse_here("expected an edge", hint="an edge is written -[e]->, <-[e]- or -[e]-")
-        if at.kind() is T.LR_ARROW:
-            at.refuse_here("expected an edge", hint="write - or -[e]- for an edge of any direction")
         left = at.take(T.LT)
         if left and at.kind() is not T.DASH:
             at.refuse_here("expected `-` behind `<`")
@@ -262,6 +300,26 @@ class _GraphTableParser:
         if at.take(T.GT):
             return self._abbreviated("right", start)
         return self._abbreviated("any", start)
+
+    def _undirected(self, start: int) -> Edge:
+        """An edge with tildes, or `<->`; all edges have a direction, so only what else it allows can match."""
+        at = self.at
+        at.require("edge_undirected", start, hint="write -[e]- for an edge of any direction")
+        if at.take(T.LR_ARROW):
+            return self._abbreviated("any", start)
+        left = at.take(T.LT)
+        at.index += 1
+        variable, label, where, full = None, None, None, at.take(T.L_BRACKET)
+        if full:
+            close = at.span_to_close()
+            variable, label, where = self._element(close, "edge")
+            at.index = close + 1
+            if at.kind() not in _TILDES:
+                at.refuse_here("expected `~` behind the edge")
+            at.index += 1
+        right = not left and at.take(T.GT)
+        direction: Direction = "left" if left else "right" if right else "undirected"
+        return Edge(direction, variable, label, where, self._quantifier(), not full, start)
 
     def _abbreviated(self, direction: Direction, start: int) -> Edge:
         self.at.require("abbreviated", start, hint="write the edge with a variable, such as -[e]->")
@@ -489,6 +547,8 @@ class _GraphTableParser:
 
     def _columns(self) -> tuple[Column | AllProperties, ...]:
         at = self.at
+        if at.word() == "RETURN" and at.dialect.takes("return_clause"):
+            return self._return()
         if at.word() != "COLUMNS":
             if at.kind() is T.R_PAREN and at.dialect.takes("columns_optional"):
                 return ()
@@ -496,14 +556,29 @@ class _GraphTableParser:
         at.index += 1
         at.expect(T.L_PAREN, "`(` behind COLUMNS")
         close = at.span_to_close()
+        columns = self._column_list(close)
+        at.index += 1
+        return columns
+
+    def _column_list(self, close: int) -> tuple[Column | AllProperties, ...]:
+        at = self.at
         columns: list[Column | AllProperties] = []
         while True:
             columns.append(self._column(self._item_end(close)))
             if at.index == close:
-                break
+                return tuple(columns)
             at.index += 1
+
+    def _return(self) -> tuple[Column | AllProperties, ...]:
+        """RETURN with plain items, which says the same as COLUMNS."""
+        at = self.at
         at.index += 1
-        return tuple(columns)
+        at_end = Cursor(at.tokens, at.text, at.dialect, index=at.index)
+        close = at_end.span_to_close()
+        for token in at.tokens[at.index : close]:
+            if token.token_type in (T.DISTINCT, T.ORDER_BY, T.GROUP_BY, T.LIMIT, T.OFFSET):
+                at.refuse("only expressions are taken behind RETURN", token.start, hint="put it into the outer query")
+        return self._column_list(close)
 
     def _item_end(self, close: int) -> int:
         depth, index = 0, self.at.index
@@ -551,6 +626,14 @@ class _GraphTableParser:
             return False
         joined = tokens[-2].token_type in (T.VAR, T.IDENTIFIER, T.R_PAREN, T.NUMBER, T.STRING)
         return joined and tokens[-1].token_type in (T.VAR, T.IDENTIFIER)
+
+
+def _property_node(variable: Name, key: Name) -> exp.Column:
+    owner = exp.Identifier(this=variable.text, quoted=variable.quoted)
+    this = exp.Identifier(this=key.text, quoted=key.quoted)
+    for node, name in ((owner, variable), (this, key)):
+        node.meta["start"] = name.offset
+    return exp.Column(this=this, table=owner)
 
 
 def _with_listagg(node: Expr) -> Expr:

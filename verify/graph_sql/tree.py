@@ -20,7 +20,8 @@ from sqlglot import exp
 Expr: TypeAlias = exp.Expr
 """Any sqlglot expression."""
 
-Direction: TypeAlias = Literal["right", "left", "any"]
+Direction: TypeAlias = Literal["right", "left", "any", "undirected"]
+"""`undirected` is `~[ ]~`, which matches nothing here: every edge of a property graph over tables has a direction."""
 
 
 @dataclass(frozen=True, slots=True)

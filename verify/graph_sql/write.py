@@ -32,8 +32,8 @@ from .tree import (
 )
 
 _PLAIN = re.compile(r"[^\W\d][\w$#]*")
-_ARROWS = {"right": ("-[", "]->"), "left": ("<-[", "]-"), "any": ("-[", "]-")}
-_SHORT = {"right": "->", "left": "<-", "any": "-"}
+_ARROWS = {"right": ("-[", "]->"), "left": ("<-[", "]-"), "any": ("-[", "]-"), "undirected": ("~[", "]~")}
+_SHORT = {"right": "->", "left": "<-", "any": "-", "undirected": "~"}
 
 
 def write_query(query: Query) -> str:

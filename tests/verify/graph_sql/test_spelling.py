@@ -65,3 +65,18 @@ def test_tables_outside_the_graph_are_described_and_no_others() -> None:
     tables = text.split("TABLES\n")[1].splitlines()
     assert [line.split()[0] for line in tables] == ["branch"]
     assert "TABLES" not in load(Path(__file__).parent / "cases" / "small.sql").describe()
+
+
+def test_a_graph_is_renamed_and_dropped() -> None:
+    script = """CREATE TABLE v (id INTEGER PRIMARY KEY);
+    CREATE PROPERTY GRAPH g VERTEX TABLES (v);
+    ALTER PROPERTY GRAPH g OWNER TO somebody;
+    ALTER PROPERTY GRAPH g RENAME TO "Net";
+    CREATE PROPERTY GRAPH other VERTEX TABLES (v);
+    DROP PROPERTY GRAPH IF EXISTS other;"""
+    assert load(script, "postgres").describe().startswith('PROPERTY GRAPH "Net"\n')
+    assert list(load(script, "postgres").graphs) == ["Net"]
+    with pytest.raises(GraphSqlError, match="does not take ALTER PROPERTY GRAPH"):
+        load(script, "googlesql")
+    with pytest.raises(GraphSqlError, match="no graph `h` to alter"):
+        load(script.replace("GRAPH g RENAME", "GRAPH h RENAME"), "postgres")
