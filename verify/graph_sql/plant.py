@@ -31,6 +31,8 @@ PLANTED = 10
 """Walks planted per pattern and database."""
 _OWN_NAMES = 4
 """The first walks of them, whose vertices have names of their own."""
+_FAN = 4
+"""The walk that has three twins which share one vertex, for groups of more than two."""
 _DISTORTED = 6
 """From this walk on one edge is turned round, led elsewhere, or made to end where it begins."""
 _MOST_SHAPES = 60
@@ -118,8 +120,9 @@ class _Planter:
             self._distort(shape, links, ends)
         for (at, _, _), (source, destination) in zip(links, ends, strict=True):
             self._edge(at, shape.tables[at], source, destination)
-        if self.number % 2 == 0:
-            self._twin(shape, links)
+        fan = self.rng.choice(sorted(self.made)) if self.number == _FAN and self.made else None
+        for _ in range(1 - self.number % 2 if fan is None else 3):
+            self._twin(shape, links, kept=fan)
 
     def _distort(
         self, shape: Assignment, links: Sequence[tuple[int, int, int]], ends: list[tuple[Cells, Cells]]
@@ -172,12 +175,17 @@ class _Planter:
             if left in self.made and right in self.made:
                 yield (use.edge.root().index, *((right, left) if turned else (left, right)))
 
-    def _twin(self, shape: Assignment, links: Sequence[tuple[int, int, int]]) -> None:
-        """The same walk through some rows that differ from the first ones in nothing but their keys."""
+    def _twin(self, shape: Assignment, links: Sequence[tuple[int, int, int]], *, kept: int | None) -> None:
+        """The same walk through some rows that differ from the first ones in nothing but their keys.
+
+        With `kept`, all rows but that slot's are others.
+        """
         for at, cells in list(self.made.items()):
             table = self.catalog.tables[shape.tables[at].table]
             fixed = any((at, name) in self.wanted for name in table.primary_key)
-            if shape.tables[at].kind == "vertex" and not fixed and self.rng.random() < 0.6:
+            if at == kept or fixed or shape.tables[at].kind == "edge":
+                continue
+            if kept is not None or self.rng.random() < 0.6:
                 self.made[at] = self._other_key(table, dict(cells), {})
                 self._put(table, self.made[at])
         for at, left, right in links:

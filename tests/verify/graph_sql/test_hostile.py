@@ -1,6 +1,7 @@
 """Hostile and broken queries: whatever comes in, only GraphSqlError comes out, and nothing changes."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +92,24 @@ def test_a_huge_result_is_cut_by_the_row_limit(db: Any) -> None:
         db.query(f"SELECT 1 FROM {joined}")
 
 
+SOAK_MUTANTS = 20_000
 PIECES = """( ) [ ] -> <- - { } , . ' " IS NOT NULL WHERE * % COLUMNS MATCH SELECT AS -- /* :x ? $1 ONE ROW PER STEP 0
 9e9 ， a.id"""
 
 
 def test_mutated_queries_raise_nothing_else(db: Any) -> None:
-    rng = random.Random(7)
+    mutate(db, random.Random(7), 1_500)
+
+
+@pytest.mark.soak
+def test_many_more_mutated_queries(db: Any, soak_table: Callable[[str, int, str], None]) -> None:
+    mutate(db, random.Random(), SOAK_MUTANTS)
+    soak_table("queries with pieces of text changed", SOAK_MUTANTS, "rows or a GraphSqlError")
+
+
+def mutate(db: Any, rng: random.Random, count: int) -> None:
     pieces = PIECES.split()
-    for _ in range(1_500):
+    for _ in range(count):
         text = QUERY
         for _ in range(rng.randint(1, 4)):
             at, end = sorted(rng.sample(range(len(text) + 1), 2))

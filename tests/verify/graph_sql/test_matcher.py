@@ -5,6 +5,7 @@ import os
 import random
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -278,7 +279,11 @@ def renamed(text: str) -> str:
 
 
 @pytest.mark.soak
-@settings(max_examples=SOAK_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(1, 10 * GRAPHS), patterns())
-def test_rows_in_many_more_graphs(seed: int, pattern: Any) -> None:
-    check(seed, pattern)
+def test_rows_in_many_more_graphs(soak_table: Callable[[str, int, str], None]) -> None:
+    @settings(max_examples=SOAK_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.integers(1, 10 * GRAPHS), patterns())
+    def walked(seed: int, pattern: Any) -> None:
+        check(seed, pattern)
+
+    walked()
+    soak_table("random patterns against a matcher that walks the graph", SOAK_EXAMPLES, "the same rows")
