@@ -19,6 +19,8 @@ from .lower_expressions import alias_of, group_leaves, is_mixed, quote, text_lit
 from .search import Search, search_of
 from .tree import Edge, Expr, ParenPath, PathPattern, Term, Vertex
 
+MAX_WALKS = 100_000
+"""Most walks of one length: their number may double with every step, and a result has 10,000 rows at most."""
 _LISTS = "CAST([] AS VARCHAR[])"
 
 
@@ -189,6 +191,13 @@ def _where(tests: list[str]) -> str:
     return f" WHERE {' AND '.join(tests)}" if tests else ""
 
 
+def _few(longer: str) -> str:
+    """A recursive step that gives up where it makes more walks than can be of use."""
+    counted = longer.replace(" FROM ", ", count(*) OVER () AS many FROM ", 1)
+    enough = f"CASE WHEN many > {MAX_WALKS} THEN error('the pattern has too many paths') ELSE TRUE END"
+    return f"SELECT * EXCLUDE many FROM ({counted}) WHERE {enough}"
+
+
 def _every(plan: Plan, starts: str, search: Search) -> str:
     """Every walk; one that repeats what the mode forbids is not continued."""
     tests = _bounded(plan)
@@ -199,7 +208,7 @@ def _every(plan: Plan, starts: str, search: Search) -> str:
     if search.mode == "SIMPLE":
         tests.append(_distinct("(w.vs || s.vs)"))
     longer = _longer(plan).format(name=plan.name) + _where(tests)
-    return f"{plan.name}(sid, tid, n, es, vs, gs) AS ({_seed(plan, starts)} UNION ALL {longer})"
+    return f"{plan.name}(sid, tid, n, es, vs, gs) AS ({_seed(plan, starts)} UNION ALL {_few(longer)})"
 
 
 def _nearest(plan: Plan, name: str, starts: str) -> str:
@@ -216,7 +225,7 @@ def _all_nearest(plan: Plan, starts: str) -> str:
     near, least = f"{plan.name}_near", plan.walk.quantifier.min
     joined = f" JOIN {near} AS d ON d.sid = w.sid AND d.tid = s.tid AND d.m = {least} AND d.n = w.n + 1"
     longer = _longer(plan).format(name=plan.name) + joined + _where(_bounded(plan))
-    return f"{plan.name}(sid, tid, n, es, vs, gs) AS ({_seed(plan, starts)} UNION ALL {longer})"
+    return f"{plan.name}(sid, tid, n, es, vs, gs) AS ({_seed(plan, starts)} UNION ALL {_few(longer)})"
 
 
 # ---------------------------------------------------------------- the choice

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from verify.graph_sql import GraphCannotRun, load
+from verify.graph_sql import GraphCannotRun, GraphRunError, load
 from verify.graph_sql.bind import OUTSIDE, bind_query
 from verify.graph_sql.expand import quantifiers
 from verify.graph_sql.lower import lower_walked
@@ -132,3 +132,9 @@ def test_a_wide_quantifier_is_walked_and_no_longer_refused(most: int) -> None:
     expected = sum(1 for one, other in itertools.combinations(range(12), 2) if other - one <= most)
     assert db.query(query).rows == [(expected,)]
     assert "RECURSIVE" in db.lower(query)
+
+
+def test_paths_that_multiply_without_end_are_given_up() -> None:
+    db = load(grid(3, [(one, other) for one in range(3) for other in range(3)]))
+    with pytest.raises(GraphRunError, match="too many paths"):
+        db.query("SELECT * FROM GRAPH_TABLE (g MATCH (a)-[k]->{1,60}(b) COLUMNS (COUNT(k.id) AS n))")
