@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from distill import __version__, plugins
 from distill.errors import DistillError, PluginError
-from verify.contract import BUILT_IN, Case, Check, Pool, Status, run_check
+from verify.contract import Case, Check, Pool, Status, run_check
 
 if TYPE_CHECKING:
     from distill.recipe import Recipe
@@ -173,7 +173,7 @@ def _strategy(recipe: "Recipe", seen: _Seen) -> Finding:
 async def golds(recipe: "Recipe", rows: Sequence["Row"]) -> AsyncIterator[Finding]:
     """Each verifier tried on the reference answers: one that rejects its own references is a broken recipe.
 
-    `think` judges the thinking, which references do not have, and is left out.
+    Those that judge the thinking, which references do not have, are left out.
     """
     if not recipe.verify:
         yield Finding("verifiers", "warn", "none: every finished answer is kept")
@@ -192,7 +192,7 @@ async def golds(recipe: "Recipe", rows: Sequence["Row"]) -> AsyncIterator[Findin
 
 
 async def _tried(one: Check, rows: Sequence["Row"], *, pool: Pool) -> Finding:
-    if one.spec == BUILT_IN["think"]:
+    if one.tag.of_thinking:
         return Finding("verifiers", "skip", f"{one.name}: judges thinking, which references do not have")
     cases = [(row, case) for row in rows if one.applies(case := _case(row))]
     if not cases:

@@ -16,7 +16,7 @@ SIGNATURES = {
     "check": "(recipe, *, online=False)",
     "open_run": "(run_dir)",
     "load_recipe": "(recipe, *, set=None, env=None, need_env=True, base=None)",
-    "verifier": "(function=None, *, isolated=True, needs_gold=False, timeout=10.0)",
+    "verifier": "(function=None, *, isolated=True, needs_gold=False, timeout=10.0, of_thinking=False)",
 }
 TYPES = [
     *(

@@ -112,6 +112,7 @@ class Tag:
     isolated: bool
     needs_gold: bool
     timeout: float
+    of_thinking: bool = False
 
 
 VerifierFunction = Callable[..., Verdict]
@@ -123,18 +124,28 @@ def verifier(function: F) -> F: ...
 
 
 @overload
-def verifier(*, isolated: bool = True, needs_gold: bool = False, timeout: float = 10.0) -> Callable[[F], F]: ...
+def verifier(
+    *, isolated: bool = True, needs_gold: bool = False, timeout: float = 10.0, of_thinking: bool = False
+) -> Callable[[F], F]: ...
 
 
-def verifier(function: Any = None, *, isolated: bool = True, needs_gold: bool = False, timeout: float = 10.0) -> Any:
+def verifier(
+    function: Any = None,
+    *,
+    isolated: bool = True,
+    needs_gold: bool = False,
+    timeout: float = 10.0,
+    of_thinking: bool = False,
+) -> Any:
     """Tag a function `(case, *, options) -> Verdict` as a verifier; the function itself is returned unchanged.
 
     `isolated` runs it in a worker process with a memory limit and a hard kill after `timeout` seconds (the default,
-    since most verifiers execute something a model wrote); `needs_gold` answers `skip` for rows without a reference.
+    since most verifiers execute something a model wrote); `needs_gold` answers `skip` for rows without a reference;
+    `of_thinking` says that it judges the thinking, which references have not, so it is not tried on them.
     """
 
     def tag(target: Any) -> Any:
-        target.__verifier__ = Tag(isolated, needs_gold, timeout)
+        target.__verifier__ = Tag(isolated, needs_gold, timeout, of_thinking)
         return target
 
     return tag if function is None else tag(function)

@@ -397,7 +397,7 @@ def _near(text: str) -> Iterator[tuple[int, int]]:
 # ---------------------------------------------------------------- the verifier
 
 
-@verifier(isolated=False)
+@verifier(isolated=False, of_thinking=True)
 def think(
     case: Case,
     *,

@@ -95,6 +95,10 @@ def endpoint_run(tmp_path: Path, url: str, **more: Any) -> Result:
     changes = {
         "teacher": {"use": "openai", "model": "loopback", "base_url": url, "api_key": "${PLANTED_KEY}"},
         "rephrase": {"languages": ["en"], "per_language": 3},
+        "verify": [  # the scripted thinking says nothing about its query, which `trace` would notice
+            {"use": "think", "required": True},
+            {"use": "graph_sql", "database": "../samples/graph_sql/{graph}.sql", "required": True},
+        ],
         "limits.rows": 8,
         **more,
     }
@@ -122,6 +126,14 @@ def test_over_an_endpoint_bad_rephrasings_are_refused(tmp_path: Path) -> None:
     assert any(question.startswith("Please answer this: ") for question in kept)
     assert not any("something else" in question for question in kept)
     assert "refused rephrasings" in (result.run_dir / "report.html").read_text("utf-8")
+
+
+def test_thinking_that_says_nothing_about_its_query_is_rejected_by_trace(tmp_path: Path) -> None:
+    own = load_recipe(RECIPES / "graph_sql.yaml").resolved()["verify"]
+    with Loopback(scripted) as server:
+        result = endpoint_run(tmp_path, server.url, rephrase=None, verify=own, **{"limits.rows": 2})
+    assert (result.kept, result.dropped) == (0, 2)
+    assert [line["step"] for line in lines(result.run_dir / "rejected.jsonl")] == ["trace", "trace"]
 
 
 def test_a_wrong_query_of_the_teacher_is_rejected_with_the_evidence(tmp_path: Path) -> None:

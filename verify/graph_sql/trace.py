@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .trace_facts import Comparison, Facts, Hop, Schema
 
 
-@verifier(timeout=5.0)
+@verifier(timeout=5.0, of_thinking=True)
 def trace(case: Case, *, database: Path, dialect: DialectName = "oracle") -> Verdict:
     """Judge whether the thinking names the graph, labels, directions, filters, hops and outputs of the answer's query.
 
