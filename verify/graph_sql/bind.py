@@ -133,6 +133,8 @@ def bind_table(
         _declare_terms(bound, path.terms, OUTSIDE)
         _check_search(bound, path)
     _declare_iterators(bound)
+    if table.algorithm:
+        bound.cannot_run = "algorithms of DBMS_OGA are not executed here"
     if table.as_of:
         bound.cannot_run = "AS OF reads the past, which the embedded database does not have"
     bind_expressions(bound)

@@ -263,7 +263,11 @@ class _Checker:
         bound = self.bound
         properties = readable(bound, variable)
         folded = bound.fold(name)
-        if folded in properties or (not variable.tables and folded in bound.graph.properties(variable.kind)):
+        if (
+            folded in properties
+            or bound.table.algorithm
+            or (not variable.tables and folded in bound.graph.properties(variable.kind))
+        ):
             return
         spell = bound.dialect.spell
         labels = sorted({spell(one.name, one.shown) for table in variable.tables for one in table.labels.values()})

@@ -21,6 +21,7 @@ return_clause        s s s y s | RETURN
 as_before_alias      y s y y y | AS before the alias of the table
 alias_columns        y s y s y | a column list behind the alias
 as_of                s y s s s | AS OF behind the graph
+algorithm            s y s s s | an algorithm of DBMS_OGA in place of the graph
 no_variable          y y y y s | an element without a variable
 edge_left_or_right   y y s s y | `<-[ ]->`
 edge_undirected      y s s s s | `~[ ]~`, `<~[ ]~`, `~[ ]~>`, `<->`

@@ -76,7 +76,7 @@ class _GraphTableParser:
         start = at.offset()
         at.index += 2
         close = at.span_to_close()
-        schema, graph = self._graph_name()
+        algorithm, (schema, graph) = self._algorithm()
         as_of = self._as_of()
         at.expect_words("MATCH", hint=self._foreign())
         paths = self._kept(self._paths())
@@ -94,6 +94,7 @@ class _GraphTableParser:
             rows,
             schema=schema,
             as_of=as_of,
+            algorithm=algorithm,
             placeholder=placeholder,
             offset=start,
             end=at.tokens[close].end + 1,
@@ -101,6 +102,21 @@ class _GraphTableParser:
 
     def _foreign(self) -> str:
         return _FOREIGN.get(self.at.word(), "")
+
+    def _algorithm(self) -> tuple[str, tuple[Name | None, Name]]:
+        """The call of an algorithm around the graph as written, and the graph; mostly there is the graph alone."""
+        at = self.at
+        start = at.offset()
+        if at.word() != "DBMS_OGA" or at.kind(1) is not T.DOT:
+            return "", self._graph_name()
+        at.require("algorithm", start)
+        at.index += 2
+        at.name("an algorithm")
+        at.expect(T.L_PAREN, "`(` behind the algorithm")
+        close = at.span_to_close()
+        graph = self._graph_name()
+        at.index = close + 1
+        return at.text[start : at.tokens[close].end + 1], graph
 
     def _graph_name(self) -> tuple[Name | None, Name]:
         at = self.at

@@ -170,6 +170,8 @@ class GraphTable:
     schema: Name | None = None
     as_of: str = ""
     """Oracle's `AS OF …` as written."""
+    algorithm: str = ""
+    """Oracle's call of an algorithm around the graph as written; its outputs are known to the database only."""
     alias: Name | None = None
     """The alias in the outer query, for information: the outer query's tree holds it too."""
     placeholder: str = field(default="", compare=False)

@@ -63,7 +63,7 @@ def write_table(table: GraphTable, reader: str = "oracle") -> str:
     """One `GRAPH_TABLE ( … )` without its alias; `reader` is sqlglot's name of the dialect."""
     writer = _Writer(reader)
     graph = ".".join(writer.name(one) for one in (table.schema, table.graph) if one is not None)
-    lines = [f"GRAPH_TABLE ({graph}{' ' + table.as_of if table.as_of else ''}"]
+    lines = [f"GRAPH_TABLE ({table.algorithm or graph}{' ' + table.as_of if table.as_of else ''}"]
     paths = [writer.path(path) for path in table.paths]
     lines.append("  MATCH " + ",\n        ".join(paths))
     if table.where is not None:
