@@ -168,14 +168,14 @@ def compare_result(db: "Database", gold: Gold, sql: str, result: "Result") -> Co
 
 def _leaves_order_to_chance(db: "Database", gold: Gold, sql: str) -> bool:
     """Whether the gold sorts rows that a query without ORDER BY may return in any order."""
-    if gold.keys is None or db.parse(sql).outer.unnest().args.get("order") is not None:
+    if gold.keys is None or db.prepare(sql).query.outer.unnest().args.get("order") is not None:
         return False
     first = _keys(gold.result.rows[0], gold.keys) if gold.result.rows else None
     return any(_keys(row, gold.keys) != first for row in gold.result.rows)
 
 
 def _same_text(db: "Database", gold: Gold, sql: str) -> bool:
-    return _canonical(gold.prepared.query) == _canonical(db.parse(sql))
+    return _canonical(gold.prepared.query) == _canonical(db.prepare(sql).query)
 
 
 @lru_cache(maxsize=512)

