@@ -92,6 +92,8 @@ class Bound:
     """Expressions with the dialect's meaning made explicit, by the identity of the expression as written."""
     optional: set[int] = field(default_factory=set)
     """Where the terms stand that have the quantifier `?`: they occur once or not at all, and make no group."""
+    lateral: bool = False
+    """Whether an expression reads a column of the outer query."""
     cannot_run: str = ""
     """Why it cannot be executed here although it is right; empty where it can."""
 

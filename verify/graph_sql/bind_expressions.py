@@ -5,6 +5,7 @@ Design reason: a variable inside its quantifier is one element and outside it is
 together with the scope in which it stands.
 """
 
+import re
 from collections.abc import Iterator
 
 from sqlglot import exp
@@ -150,6 +151,8 @@ def _types(bound: Bound, variable: Variable, node: exp.Column) -> set[str]:
     return {table.properties[name].type for table in variable.tables if name in table.properties} - {""}
 
 
+_GENERATED = re.compile(r"[vewVEW]\d+|[gswGSW]")
+"""Aliases that lowering gives to tables, which would hide an outer one of that name."""
 _JSON = "dots behind a property read JSON, which is not executed here"
 
 
@@ -239,7 +242,9 @@ class _Checker:
         if not self.bound.dialect.takes("lateral"):
             hint = "put the column into COLUMNS and compare it in the outer query"
             self.bound.refuse(f"`{owner.text}` of the outer query cannot be read here", owner.offset, hint=hint)
-        self.bound.cannot_run = "a lateral reference is not executed here"
+        if _GENERATED.fullmatch(owner.text):
+            self.bound.cannot_run = "a lateral reference to a name that is also a generated one is not executed here"
+        self.bound.lateral = True
 
     def _bare(self, node: exp.Column) -> None:
         """A name without a variable before it: a path as a value, or a mistake."""

@@ -122,7 +122,10 @@ def alias_of(slot: Slot) -> str:
 
 
 def _property(node: exp.Column, scope: Scope) -> Expr:
-    variable = scope.variable(identifier_name(node.args["table"]))
+    owner = identifier_name(node.args["table"])
+    if scope.bound.fold(owner) not in scope.bound.variables:
+        return raw(f"{quote(owner.text)}.{quote(node.name)}")  # a column of the outer query
+    variable = scope.variable(owner)
     name = scope.bound.fold(identifier_name(node.this))
     slot = scope.slot(variable)
     if slot is None:
