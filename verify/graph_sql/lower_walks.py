@@ -51,6 +51,8 @@ def why_no_walk(bound: Bound, scopes: frozenset[int]) -> str:
     """Why the quantifiers of these scopes cannot become walks, empty where they can."""
     if bound.table.rows is not None and bound.table.rows.iterators:
         return "ONE ROW PER over so long a path is not executed here"
+    if bound.lateral:
+        return "a column of the outer query beside so long a quantifier is not executed here"
     for one in conditions(bound):
         read = {variable.scope for variable in variables_of(one.expression, bound)}
         if one.scope in scopes and read - {one.scope}:
