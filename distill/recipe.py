@@ -353,7 +353,8 @@ def _too_large(document: Document, data: Any, place: Place = ()) -> Iterator[Pro
         for key, value in pairs:
             yield from _too_large(document, value, (*place, key))
     elif isinstance(data, int) and not -(2**63) <= data < 2**63:
-        yield document.problem(place, f"`{'.'.join(map(str, place))}` is too large a number", help="it must fit into 64 bits")
+        name = ".".join(map(str, place))
+        yield document.problem(place, f"`{name}` is too large a number", help="it must fit into 64 bits")
 
 
 def _validate(document: Document, data: dict[str, Any], unset: Collection[Place]) -> list[Problem]:
