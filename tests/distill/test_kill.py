@@ -78,39 +78,41 @@ def test_killed_two_hundred_times(tmp_path: Path, soak_table: SoakTable) -> None
 
 
 def killed_and_continued(tmp_path: Path, concurrency: Any, *, kills: int, seed: int = 0) -> None:
+    """Every run has a server of its own, so that no request of a killed one is counted with the next."""
     chance = random.Random(f"{concurrency} {seed}")
+    run_dir = tmp_path / "runs" / "killed"
+    known: set[str] = set()
+    for _ in range(kills):
+        asked = asked_until_killed(tmp_path, concurrency, at=chance.randrange(1, max(2, (ROWS - len(known)) // 3)))
+        assert known.isdisjoint(asked)
+        now = marks_of(run_dir)
+        assert known <= now
+        known = now
+    with Loopback() as server:
+        result = finish(write_recipe(tmp_path, server.url, concurrency=concurrency))
+        asked = [call.digest for call in server.calls]
+    assert known.isdisjoint(asked) and len(asked) == len(set(asked)) == ROWS - len(known) == result["requests"]
+    assert result["kept"] == ROWS and result["replayed"] == len(known)
+    (tmp_path / "whole").mkdir()
+    with Loopback() as server:
+        assert finish(write_recipe(tmp_path / "whole", server.url, concurrency=5))["kept"] == ROWS
+    assert snapshot(run_dir) == snapshot(tmp_path / "whole" / "runs" / "killed")
+
+
+def asked_until_killed(directory: Path, concurrency: Any, *, at: int) -> list[str]:
+    """Run until the server has had `at` requests, then SIGKILL; what was asked by then."""
     running: list[subprocess.Popen[str]] = []
-    trigger = 0
 
     def deadly(call: Call) -> Answer:
-        if trigger and call.number >= trigger:
+        if call.number >= at:
             running[-1].kill()
         return derived(call)
 
     with Loopback(deadly) as server:
-        recipe = write_recipe(tmp_path, server.url, concurrency=concurrency)
-        run_dir = tmp_path / "runs" / "killed"
-        known: set[str] = set()
-        for _ in range(kills):
-            asked_before = len(server.calls)
-            trigger = asked_before + chance.randrange(1, max(2, (ROWS - len(known)) // 3))
-            running.append(start(recipe))
-            running[-1].communicate(timeout=60)
-            assert running[-1].returncode == -signal.SIGKILL
-            assert known.isdisjoint({call.digest for call in server.calls[asked_before:]})
-            now = marks_of(run_dir)
-            assert known <= now
-            known = now
-        trigger, asked_before = 0, len(server.calls)
-        result = finish(recipe)
-        asked = [call.digest for call in server.calls[asked_before:]]
-        assert known.isdisjoint(asked) and len(asked) == len(set(asked)) == ROWS - len(known) == result["requests"]
-        assert result["kept"] == ROWS and result["replayed"] == len(known)
-
-        (tmp_path / "whole").mkdir()
-        whole = write_recipe(tmp_path / "whole", server.url, concurrency=5)
-        assert finish(whole)["kept"] == ROWS
-        assert snapshot(run_dir) == snapshot(tmp_path / "whole" / "runs" / "killed")
+        running.append(start(write_recipe(directory, server.url, concurrency=concurrency)))
+        running[-1].communicate(timeout=60)
+        assert running[-1].returncode == -signal.SIGKILL
+    return [call.digest for call in server.calls]
 
 
 def test_killed_while_writing_the_dataset(tmp_path: Path) -> None:
