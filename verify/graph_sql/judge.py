@@ -16,6 +16,7 @@ from .compare import Row, canonical, compare_rows
 from .errors import GraphCannotRun, GraphRunError, GraphSqlError
 from .generate import Rows, generate, pools_of
 from .outer import call_rank, order_columns
+from .search import search_of
 from .tree import Column, Query
 
 if TYPE_CHECKING:
@@ -259,6 +260,8 @@ def is_determined(query: Query) -> bool:
         return False
     if any(column.name.upper() == "ROWNUM" for column in outer.find_all(exp.Column)):
         return False
+    if any(search_of(path.prefix).ties for table in query.tables for path in table.paths):
+        return False  # ANY SHORTEST returns one of several, and which one is open
     nodes = [one.expression for table in query.tables for one in table.columns if hasattr(one, "expression")]
     return not any(str(call.this).upper() == "MATCHNUM" for node in nodes for call in node.find_all(exp.Anonymous))
 

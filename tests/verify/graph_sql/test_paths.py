@@ -138,3 +138,15 @@ def test_paths_that_multiply_without_end_are_given_up() -> None:
     db = load(grid(3, [(one, other) for one in range(3) for other in range(3)]))
     with pytest.raises(GraphRunError, match="too many paths"):
         db.query("SELECT * FROM GRAPH_TABLE (g MATCH (a)-[k]->{1,60}(b) COLUMNS (COUNT(k.id) AS n))")
+
+
+def test_which_shortest_path_is_returned_is_not_judged() -> None:
+    from verify.graph_sql.judge import is_determined
+    from verify.graph_sql.parse import parse_query
+
+    def determined(prefix: str) -> bool:
+        columns = "COLUMNS (b.id AS target)"
+        sql = f"SELECT * FROM GRAPH_TABLE (g MATCH {prefix} (a IS v)-[e IS e]->*(b IS v) {columns}) x"
+        return is_determined(parse_query(sql, dialect="duckpgq"))
+
+    assert not determined("ANY SHORTEST")
