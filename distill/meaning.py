@@ -42,6 +42,7 @@ _HAN_DIGITS = {
 _HAN_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _HAN_NUMBER = re.compile("(?<![第零〇一二两三四五六七八九十百千万亿])[零〇一二两三四五六七八九十百千万亿]+")
 """Not after 第: 第二个账户 names an account, it does not count."""
+_HAN_ORDINAL = re.compile("第([零〇一二两三四五六七八九十百千万亿]+)")
 
 _NEAR_NUMBER = r"(?<=[\d元次条个笔天岁年月级步跳万亿])"
 _MARKERS: tuple[tuple[str, str], ...] = (
@@ -124,6 +125,12 @@ def numbers(text: str) -> set[float]:
     folded = plain(text)
     digits = {_value(match[0]) for match in _NUMBER.finditer(folded)}
     return digits | {value for value in (*_english(folded), *_chinese(folded)) if value >= 2}
+
+
+def ordinals(text: str) -> set[float]:
+    """What `second`, `third` and 第二 say: they name and do not count, but who tells two things apart keeps the two."""
+    named = {value for word, value in (("second", 2.0), ("third", 3.0)) if re.search(rf"\b{word}\b", text.lower())}
+    return named | {float(han_value(match[1])) for match in _HAN_ORDINAL.finditer(text)}
 
 
 def _value(text: str) -> float:
@@ -245,7 +252,7 @@ def lost(original: str, rephrased: str, *, literals: Iterable[str] = ()) -> str 
 
 def _numbers_lost(before: str, after: str, names: set[str]) -> str | None:
     outside_before, outside_after = _without(before, names), _without(after, names)
-    wanted, have = numbers(outside_before), numbers(outside_after)
+    wanted, have = numbers(outside_before), numbers(outside_after) | ordinals(outside_after)
     for value in sorted(wanted - have):
         return f"lost the number {value:g}"
     added = {_value(match[0]) for match in _NUMBER.finditer(outside_after)} - wanted - {1.0}
