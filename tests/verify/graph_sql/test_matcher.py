@@ -20,7 +20,7 @@ from .matcher import Arc, Element, Graph, Group, Match, Node, Term, Test, group_
 
 Test.__test__ = False  # type: ignore[attr-defined]
 
-EXAMPLES = 200
+EXAMPLES = 500
 SOAK_EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "20000"))
 GRAPHS = 12
 MOST_ROWS = 2_000
