@@ -76,8 +76,8 @@ class English(Voice):
         return f"the {label} edge" if label else "the edge"
 
     def statement(self, text: str) -> str:
-        """`the amount is at least 5`."""
-        return f"the {text}"
+        """`the amount is at least 5`; what has its article already stays."""
+        return text if text.startswith("the ") else f"the {text}"
 
     def every_edge(self, hop: Hop, match: Match) -> str:
         """`every transfer from account 101 whose amount is at least 8000`."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distill.teachers.symbolic.voice import Voice
     from verify.graph_sql.catalog import Catalog
 
-VERSION = 2
+VERSION = 3
 """Part of the identity: raised whenever the texts change."""
 
 _MOST_ROWS = 512

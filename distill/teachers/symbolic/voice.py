@@ -10,8 +10,7 @@ from sqlglot import exp
 
 from distill.teachers.symbolic.expressions import Expressions
 from distill.teachers.symbolic.facts import Block, Element, Hop, Match, Scope, Source
-from distill.teachers.symbolic.lexicon import EdgeWords
-from distill.teachers.symbolic.wording import fill, table
+from distill.teachers.symbolic.wording import fill
 from verify.graph_sql.tree import Expr
 
 
@@ -52,7 +51,7 @@ class Voice(Expressions):
         words = self.words(hop)
         source, target = (hop.source, hop.target)
         if hop.direction == "any":
-            template = self._either(words)
+            template = self.rng.choice(words.either)
         else:
             turned = (target in self.said) > (source in self.said)
             turned = turned or (source not in self.said and self.rng.random() < 0.25)
@@ -67,9 +66,6 @@ class Voice(Expressions):
         """One of the clauses; where conditions follow their noun, one that ends with the edge if it has conditions."""
         last = [one for one in choices if one.endswith("{e}")]
         return self.rng.choice(last if last and hop.edge.conditions and self.conditions_follow else choices)
-
-    def _either(self, words: EdgeWords) -> str:
-        return self.rng.choice(words.either or table(f"phrases.{self.language}")["chain.either"])
 
     def _in_order(self, template: str, hop: Hop, scope: Match) -> dict[str, str]:
         """Slots filled in the order in which they stand, since a first mention differs from later ones."""
