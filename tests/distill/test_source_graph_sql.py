@@ -412,3 +412,9 @@ def test_soak_what_is_drawn_is_never_refused(tmp_path: Path) -> None:
                     opened.database.check(sql) if sql else None
                 except GraphSqlError as error:
                     raise AssertionError(f"{error}\n{sql}") from error
+
+
+@pytest.mark.parametrize("options", [{"count": 0}, {"difficulty": ()}, {"languages": ()}])
+def test_asking_for_nothing_is_an_error_that_says_so(options: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match="at least one"):
+        list(graph_sql(database=Path("nowhere"), **options))

@@ -142,10 +142,7 @@ OPERATORS = {
 
 _EXACT = {">=": _FROM, "<=": _UPTO, ">": _OVER, "<": _UNDER}
 BEFORE_VALUE = {
-    sign: re.compile(
-        rf"(?:{'|'.join(sorted(words.split('|'), key=len, reverse=True))})\s*(?:the\s+)?(?:DATE\s*)?[`'\"“]?\s*$", _I
-    )
-    for sign, words in _EXACT.items()
+    sign: re.compile(rf"(?:{words})\s*(?:the\s+)?(?:DATE\s*)?[`'\"“]?\s*$", _I) for sign, words in _EXACT.items()
 }
 """The same words directly before a value; asked in this order, so that `no less than` is not read as `less than`."""
 

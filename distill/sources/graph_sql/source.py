@@ -61,10 +61,12 @@ def graph_sql(
     `category`, `difficulty`. Fewer than `count` come out where the graphs give no more; a BadRecord says so.
     Raises SourceError for a script that cannot be loaded or holds no graph, and where there is no script at all.
     """
+    if count < 1 or not difficulty or not languages:
+        raise SourceError("`count` must be 1 or more, `difficulty` and `languages` name at least one")
     scripts = _scripts(database, schemas, directory, seed)
     rounds = [_Round(path, seed, tuple(difficulty), tuple(languages)) for path in scripts]
     given = 0
-    for record in islice(_take_turns(rounds), max(count, 0)):
+    for record in islice(_take_turns(rounds), count):
         given += 1
         yield record
     if given < count:
